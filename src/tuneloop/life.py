@@ -1,0 +1,388 @@
+"""The whole life on one page: each act takes its section, finds its artifacts, calls its stage, moves a ref.
+
+::
+
+    prepare   raw rows           -> Dataset   <name>/dataset
+    train     Dataset + base     -> Run, Model  <name>/run, <name>/model
+    evaluate  Model + Dataset    -> Report    <name>/report
+    export    Model              -> Bundle    <name>/bundle
+    release   Model + Report     -> Release   <name>/challenger
+    promote   Release            -> <name>/champion          rollback: one move back
+    serve     <name>/champion    -> Exchanges and Feedback
+    collect   Feedback + Dataset -> Dataset   <name>/dataset
+    retrain   Dataset + champion -> Release   <name>/challenger
+
+Every act that was done before with the same inputs is found in the store and costs nothing.
+
+Example:
+    >>> import tuneloop
+    >>> recipe = tuneloop.load({"data": {"sources": ["faq.jsonl"]}, "model": {"base": "embedded"}})
+    >>> recipe.train.adapter.name
+    'lora'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuneloop.errors import StoreError
+from tuneloop.monitoring.progress import Progress, Silent
+from tuneloop.recipe import Recipe
+from tuneloop.rows import Content, Message
+from tuneloop.store import Artifact, Bundle, Dataset, Model, Move, Release, Report, Run, Store
+from tuneloop.store.digest import of_value
+
+
+@dataclass(frozen=True)
+class Life:
+    """What one round of a recipe made."""
+
+    dataset: Dataset
+    run: Run
+    model: Model
+    report: Report
+    release: Release
+    bundle: Bundle | None = None
+
+
+def load(source: Path | str | Mapping[str, Any], changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe from a YAML file or a mapping.
+
+    Args:
+        source: The file, or the recipe as plain values.
+        changes: Changes in the form ``a.b=1``, as ``--set`` takes them.
+
+    Raises:
+        RecipeError: With every problem found, each with its place and its fix.
+    """
+    from tuneloop.recipe.load import load as read
+
+    return read(source, changes)
+
+
+def prepare(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Dataset:  # noqa: B008
+    """Turn the recipe's raw rows into a dataset version.
+
+    Raises:
+        DataError: A source is missing or holds nothing to learn from.
+    """
+    from tuneloop.data.prepare import prepare as stage
+
+    dataset = stage(recipe.data, store, seed=recipe.seed, folder=recipe.folder, progress=progress)
+    _point(recipe, store, "dataset", dataset, "prepare")
+    return dataset
+
+
+def train(
+    recipe: Recipe,
+    store: Store,
+    progress: Progress = Silent(),  # noqa: B008
+    *,
+    dataset: Dataset | None = None,
+    start: Model | None = None,
+) -> tuple[Run, Model]:
+    """Train the recipe's base model on a dataset.
+
+    Args:
+        recipe: The recipe.
+        store: The store.
+        progress: Takes what there is to show.
+        dataset: What is learned; by default the recipe's own rows.
+        start: A tuned model to go on from, instead of the untouched base.
+
+    Raises:
+        ModelError: The base cannot be opened.
+        TrainingError: There is nothing to learn from, or an option cannot act.
+    """
+    from tuneloop.models import find_base
+    from tuneloop.training.train import train as stage
+
+    dataset = dataset or prepare(recipe, store, progress)
+    run, model = stage(
+        recipe.train,
+        task=recipe.task,
+        model=recipe.model,
+        base=find_base(recipe.model, folder=recipe.folder, store=store),
+        dataset=dataset,
+        monitor=recipe.monitor,
+        store=store,
+        seed=recipe.seed,
+        recipe=recipe.spelled(),
+        start=start,
+        progress=progress,
+    )
+    _point(recipe, store, "run", run, "train")
+    _point(recipe, store, "model", model, "train")
+    return run, model
+
+
+def evaluate(
+    recipe: Recipe,
+    store: Store,
+    progress: Progress = Silent(),  # noqa: B008
+    *,
+    model: Model | None = None,
+    dataset: Dataset | None = None,
+) -> Report:
+    """Measure a model against its base on held-out rows.
+
+    Args:
+        recipe: The recipe.
+        store: The store.
+        progress: Takes what there is to show.
+        model: The model; by default the recipe's own, trained if need be.
+        dataset: Where the held-out rows are; by default the dataset the model was trained on.
+    """
+    from tuneloop.evaluation.evaluate import evaluate as stage
+
+    model = model or train(recipe, store, progress)[1]
+    dataset = dataset or store.get(Dataset, model.parents["dataset"])
+    run = store.get(Run, model.parents["run"]) if "run" in model.parents else None
+    report = stage(
+        recipe.evaluate,
+        model=model,
+        dataset=dataset,
+        task=recipe.task,
+        store=store,
+        seed=recipe.seed,
+        run=run,
+        name=recipe.name,
+        progress=progress,
+    )
+    _point(recipe, store, "report", report, "evaluate")
+    return report
+
+
+def export(
+    recipe: Recipe,
+    store: Store,
+    progress: Progress = Silent(),  # noqa: B008
+    *,
+    model: Model | None = None,
+) -> Bundle:
+    """Write a model in the forms that the recipe asks for, each checked against the original.
+
+    Raises:
+        ModelError: A written form does not answer like the original.
+    """
+    from tuneloop.export.export import export as stage
+
+    model = model or train(recipe, store, progress)[1]
+    bundle = stage(recipe.export, model=model, store=store, progress=progress)
+    _point(recipe, store, "bundle", bundle, "export")
+    return bundle
+
+
+def release(
+    recipe: Recipe,
+    store: Store,
+    *,
+    model: Model | None = None,
+    report: Report | None = None,
+    bundle: Bundle | None = None,
+    why: str = "release",
+) -> Release:
+    """Declare a model fit to be served, with the report and bundle that speak for it; it becomes the challenger.
+
+    Args:
+        recipe: The recipe.
+        store: The store.
+        model: The model; by default the recipe's latest.
+        report: Its report; by default the latest one, if it is of this model.
+        bundle: Its bundle; by default the latest one, if it is of this model.
+        why: The reason, kept in the ref's log.
+    """
+    model = model or store.get(Model, f"{recipe.name}/model")
+    report = report or _of_model(store, Report, recipe, model)
+    bundle = bundle or _of_model(store, Bundle, recipe, model)
+    parts = {"model": model, "report": report, "bundle": bundle}
+    parents = {role: artifact.id for role, artifact in parts.items() if artifact is not None}
+    key = of_value(["release", parents])
+    made = store.find(Release, key)
+    if made is None:
+        scores = report.scores if report else {}
+        with store.draft() as folder:
+            body = {"name": recipe.name, "parents": parents, "scores": scores}
+            (folder / "release.json").write_bytes(_json(body))
+            made = store.seal(Release, folder, parents=parents, key=key, facts={"name": recipe.name})
+    _point(recipe, store, "challenger", made, why)
+    return made
+
+
+def promote(recipe: Recipe | str, store: Store, what: str | None = None, *, why: str = "promote") -> Move:
+    """Make a release (or a model) the champion: the one that is served.
+
+    Args:
+        recipe: The recipe, or its name.
+        store: The store.
+        what: The release's or model's name or id; by default the challenger.
+        why: The reason, kept in the ref's log.
+
+    Raises:
+        StoreError: There is no such release, or it is damaged.
+    """
+    name = recipe if isinstance(recipe, str) else recipe.name
+    chosen = store.open(what or f"{name}/challenger")
+    if not isinstance(chosen, (Release, Model)):
+        raise StoreError(f"{chosen.id} is a {chosen.kind}", where="promote", fix="name a release or a model")
+    store.verify(chosen.id)
+    if isinstance(chosen, Release):
+        store.verify(chosen.parents["model"])
+    return store.refs.move(f"{name}/champion", chosen.id, why=why)
+
+
+def rollback(recipe: Recipe | str, store: Store, *, why: str = "") -> Move:
+    """Give the championship back to who had it before.
+
+    Raises:
+        StoreError: There was no earlier champion.
+    """
+    name = recipe if isinstance(recipe, str) else recipe.name
+    return store.refs.rollback(f"{name}/champion", why=f"rollback: {why}" if why else "rollback")
+
+
+def serve(recipe: Recipe, store: Store, name: str | None = None, ready: Callable[[str], None] | None = None) -> None:
+    """Serve the champion until the process is told to stop.
+
+    Args:
+        recipe: The recipe, for its ``serve`` section.
+        store: The store.
+        name: Ref, release or model to serve instead of the champion.
+        ready: Called with the address once requests are taken.
+
+    Raises:
+        ServeError: The port is taken, or keys are missing for an address beyond this machine.
+    """
+    from tuneloop.serving.serve import serve as stage
+
+    stage(recipe.serve, ref=name or f"{recipe.name}/champion", store=store, folder=recipe.folder, ready=ready)
+
+
+@dataclass
+class Session:
+    """A conversation with one model; it remembers what was said."""
+
+    loaded: Any
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    messages: list[Message] = field(default_factory=list)
+
+    def say(self, text: str) -> Iterator[str]:
+        """Say something and get the answer, piece by piece."""
+        from tuneloop.models.generate import Request, stream
+
+        self.messages.append(Message("user", text))
+        prompt = tuple(self.loaded.tokenizer.chat_ids(self.messages, generation=True))
+        request = Request(prompt, max_new_tokens=self.max_new_tokens, temperature=self.temperature)
+        pieces: list[str] = []
+        for token in stream(self.loaded, request):
+            pieces.append(token.text)
+            yield token.text
+        self.messages.append(Message("assistant", "".join(pieces)))
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self.messages.clear()
+
+
+def chat(store: Store, name: str = "champion") -> Session:
+    """Open a model for a conversation.
+
+    Args:
+        store: The store.
+        name: Ref or id of a release or model.
+    """
+    from tuneloop.models import open_model
+
+    found = store.open(name)
+    model = store.get(Model, found.parents["model"]) if isinstance(found, Release) else store.get(Model, found.id)
+    return Session(open_model(model, store))
+
+
+def collect(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Dataset:  # noqa: B008
+    """Turn the corrections that people gave into the next dataset version.
+
+    Raises:
+        DataError: There are fewer corrections than the recipe asks for.
+    """
+    from tuneloop.data.prepare import from_records
+    from tuneloop.data.split import side
+    from tuneloop.feedback.collect import collect as stage
+
+    old = _dataset(recipe, store, progress)
+
+    def assign(content: Content) -> str:
+        return side(content, recipe.data.split, recipe.seed)
+
+    found = stage(recipe.feedback, dataset=old, store=store, side=assign)
+    dataset = from_records(
+        found.splits, store, parents={"dataset": old.id}, key=found.key, report=found.report, progress=progress
+    )
+    _point(recipe, store, "dataset", dataset, f"collect: {found.report['corrections']} corrections")
+    return dataset
+
+
+def retrain(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Life:  # noqa: B008
+    """Learn from what people corrected: collect, go on from the champion with replay of old rows, evaluate, release.
+
+    The result becomes the challenger; :func:`promote` makes it the champion.
+
+    Raises:
+        DataError: Nothing was collected since the champion was trained.
+    """
+    from tuneloop.data.prepare import from_records
+    from tuneloop.feedback.replay import replay
+
+    champion = store.open(f"{recipe.name}/champion")
+    start = (
+        store.get(Model, champion.parents["model"]) if isinstance(champion, Release) else store.get(Model, champion.id)
+    )
+    dataset = collect(recipe, store, progress)
+    chosen = replay(recipe.feedback, dataset=dataset, seed=recipe.seed)
+    lesson = from_records(
+        chosen.splits, store, parents={"dataset": dataset.id}, key=chosen.key, report=chosen.report, progress=progress
+    )
+    run_, model = train(recipe, store, progress, dataset=lesson, start=start)
+    report = evaluate(recipe, store, progress, model=model, dataset=dataset)
+    bundle = export(recipe, store, progress, model=model) if recipe.export.to else None
+    made = release(recipe, store, model=model, report=report, bundle=bundle, why="retrain")
+    return Life(dataset, run_, model, report, made, bundle)
+
+
+def run(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Life:  # noqa: B008
+    """Walk the whole life of a recipe, skipping what is already done; the first release becomes the champion."""
+    dataset = prepare(recipe, store, progress)
+    run_, model = train(recipe, store, progress, dataset=dataset)
+    report = evaluate(recipe, store, progress, model=model)
+    bundle = export(recipe, store, progress, model=model) if recipe.export.to else None
+    made = release(recipe, store, model=model, report=report, bundle=bundle, why="run")
+    if f"{recipe.name}/champion" not in store.refs.all():
+        promote(recipe, store, made.id, why="the first release")
+    return Life(dataset, run_, model, report, made, bundle)
+
+
+def _point(recipe: Recipe, store: Store, role: str, artifact: Artifact, why: str) -> None:
+    name = f"{recipe.name}/{role}"
+    if store.refs.all().get(name) != artifact.id:
+        store.refs.move(name, artifact.id, why=why)
+
+
+def _of_model(store: Store, kind: type[Any], recipe: Recipe, model: Model) -> Any:
+    id = store.refs.all().get(f"{recipe.name}/{kind.kind}")
+    found = store.get(kind, id) if id else None
+    return found if found is not None and found.parents.get("model") == model.id else None
+
+
+def _dataset(recipe: Recipe, store: Store, progress: Progress) -> Dataset:
+    """The newest dataset version of the recipe: the one the ref names, or the raw rows prepared."""
+    id = store.refs.all().get(f"{recipe.name}/dataset")
+    return store.get(Dataset, id) if id else prepare(recipe, store, progress)
+
+
+def _json(value: Any) -> bytes:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

@@ -1,0 +1,72 @@
+"""Garbage collection: remove what no ref reaches, and what killed processes left behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+
+from tuneloop.store.lineage import ancestors
+from tuneloop.store.store import DAY, Store
+
+
+def unreachable(store: Store, *, history: int = 3) -> list[str]:
+    """The artifacts that neither a ref's present value nor one of its last values leads to.
+
+    Args:
+        store: The store.
+        history: How many earlier values of each ref are kept too, so that a roll-back still works.
+    """
+    roots: set[str] = set()
+    values: dict[str, list[str]] = {}
+    for move in store.refs.log():
+        past = values.setdefault(move.name, [])
+        if move.id in past:
+            past.remove(move.id)
+        past.append(move.id)
+    for past in values.values():
+        roots.update(id for id in past[-(history + 1) :] if id)
+    present = [manifest.id for manifest in store.artifacts()]
+    kept: set[str] = set()
+    for root in roots & set(present):
+        kept.update(manifest.id for manifest in ancestors(store, root))
+    return [id for id in present if id not in kept]
+
+
+def collect(store: Store, *, history: int = 3, dry: bool = False) -> list[str]:
+    """Remove the unreachable artifacts and drafts older than a day.
+
+    An artifact loses its name first, in one step, and its files after, so a kill leaves no half artifact.
+
+    Returns:
+        The ids that were (or, if ``dry``, would be) removed.
+    """
+    found = unreachable(store, history=history)
+    if dry:
+        return found
+    for id in found:
+        doomed = store.root / "drafts" / f"gone-{id}"
+        shutil.rmtree(doomed, ignore_errors=True)
+        os.rename(store.root / "artifacts" / id, doomed)  # noqa: PTH104
+        shutil.rmtree(doomed, ignore_errors=True)
+    for draft in (store.root / "drafts").iterdir():
+        if time.time() - draft.stat().st_mtime > DAY:
+            shutil.rmtree(draft, ignore_errors=True)
+    return found
+
+
+def clear_work(store: Store, key: str) -> None:
+    """Remove the folder of finished work, unless a process is at it."""
+    folder: Path = store.root / "work" / key[:20]
+    lock = folder.with_suffix(".lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)
