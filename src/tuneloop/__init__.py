@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         collect,
         evaluate,
         export,
+        lineage,
         load,
         prepare,
         promote,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from tuneloop.recipe import Recipe
     from tuneloop.store import Store
 
-__version__ = "0.1.0"
-
 _HOMES = {"Recipe": "tuneloop.recipe", "Store": "tuneloop.store"}
 
 __all__ = [
@@ -42,6 +41,7 @@ __all__ = [
     "collect",
     "evaluate",
     "export",
+    "lineage",
     "load",
     "prepare",
     "promote",
@@ -55,6 +55,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tuneloop")
     if name in __all__:
         return getattr(import_module(_HOMES.get(name, "tuneloop.life")), name)
     raise AttributeError(f"module 'tuneloop' has no attribute {name!r}")

@@ -23,17 +23,21 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuneloop.errors import StoreError
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.recipe import Recipe
-from tuneloop.rows import Content, Message
+from tuneloop.rows import Content
 from tuneloop.store import Artifact, Bundle, Dataset, Model, Move, Release, Report, Run, Store
 from tuneloop.store.digest import of_value
+
+if TYPE_CHECKING:
+    from tuneloop.models.session import Session
+    from tuneloop.store.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -261,33 +265,6 @@ def serve(recipe: Recipe, store: Store, name: str | None = None, ready: Callable
     stage(recipe.serve, ref=name or f"{recipe.name}/champion", store=store, folder=recipe.folder, ready=ready)
 
 
-@dataclass
-class Session:
-    """A conversation with one model; it remembers what was said."""
-
-    loaded: Any
-    max_new_tokens: int = 256
-    temperature: float = 0.0
-    messages: list[Message] = field(default_factory=list)
-
-    def say(self, text: str) -> Iterator[str]:
-        """Say something and get the answer, piece by piece."""
-        from tuneloop.models.generate import Request, stream
-
-        self.messages.append(Message("user", text))
-        prompt = tuple(self.loaded.tokenizer.chat_ids(self.messages, generation=True))
-        request = Request(prompt, max_new_tokens=self.max_new_tokens, temperature=self.temperature)
-        pieces: list[str] = []
-        for token in stream(self.loaded, request):
-            pieces.append(token.text)
-            yield token.text
-        self.messages.append(Message("assistant", "".join(pieces)))
-
-    def reset(self) -> None:
-        """Forget what was said."""
-        self.messages.clear()
-
-
 def chat(store: Store, name: str = "champion") -> Session:
     """Open a model for a conversation.
 
@@ -296,6 +273,7 @@ def chat(store: Store, name: str = "champion") -> Session:
         name: Ref or id of a release or model.
     """
     from tuneloop.models import open_model
+    from tuneloop.models.session import Session
 
     found = store.open(name)
     model = store.get(Model, found.parents["model"]) if isinstance(found, Release) else store.get(Model, found.id)
@@ -318,6 +296,8 @@ def collect(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Data
         return side(content, recipe.data.split, recipe.seed)
 
     found = stage(recipe.feedback, dataset=old, store=store, side=assign)
+    if not found.report["new"]:
+        return old
     dataset = from_records(
         found.splits, store, parents={"dataset": old.id}, key=found.key, report=found.report, progress=progress
     )
@@ -350,6 +330,21 @@ def retrain(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Life
     bundle = export(recipe, store, progress, model=model) if recipe.export.to else None
     made = release(recipe, store, model=model, report=report, bundle=bundle, why="retrain")
     return Life(dataset, run_, model, report, made, bundle)
+
+
+def lineage(store: Store, name: str) -> Trace:
+    """Follow a served answer, or any artifact, back to release, model, run, dataset and source rows.
+
+    Args:
+        store: The store.
+        name: The id of an answer as the client saw it, or a ref or id of an artifact.
+
+    Raises:
+        StoreError: Nothing has that name.
+    """
+    from tuneloop.store.trace import trace
+
+    return trace(store, name)
 
 
 def run(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Life:  # noqa: B008

@@ -101,7 +101,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (info / "entry_points.txt").write_text(f"[tuneloop.training.schedules]\nhalving = {module}:Halving\n")
         monkeypatch.syspath_prepend(str(tmp_path))
         importlib.invalidate_caches()
-        metadata.MetadataPathFinder.invalidate_caches()
+        metadata.MetadataPathFinder().invalidate_caches()
 
     yield install
     for name in [n for n in sys.modules if n.startswith("outside_")]:

@@ -21,6 +21,7 @@ class Exchange(msgspec.Struct, frozen=True):
         latency: Seconds until the last token.
         prompt_tokens: Tokens of the rendered prompt.
         completion_tokens: Tokens of the answer, the end token included.
+        finish: Why it ended: ``stop``, ``length``, ``cancelled`` (the caller went away) or ``failed``.
     """
 
     id: str
@@ -33,3 +34,4 @@ class Exchange(msgspec.Struct, frozen=True):
     latency: float
     prompt_tokens: int
     completion_tokens: int
+    finish: str = "stop"

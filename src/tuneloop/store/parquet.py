@@ -18,28 +18,60 @@ from tuneloop.rows import Chat, Labeled, Message, Preference, Record, Text
 BATCH = 4096
 
 
+class RecordWriter:
+    """Writes records to a Parquet file as they come, a row group at a time; use it with ``with``.
+
+    Args:
+        path: The file to write.
+
+    Attributes:
+        count: How many records were added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._schema = _schema(pa)
+        self._table = pa.Table
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+        self.count = 0
+
+    def __enter__(self) -> RecordWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def add(self, record: Record) -> None:
+        """Add one record."""
+        self._rows.append(_row(record))
+        self.count += 1
+        if len(self._rows) == BATCH:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is still held, and the file's end."""
+        if self._rows:
+            self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        self._writer.write_table(self._table.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
+
+
 def write_records(path: Path, records: Iterable[Record]) -> int:
     """Write records to a Parquet file, a row group at a time.
 
     Returns:
         How many rows were written.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = _schema(pa)
-    count = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        rows: list[dict[str, Any]] = []
+    with RecordWriter(path) as writer:
         for record in records:
-            rows.append(_row(record))
-            count += 1
-            if len(rows) == BATCH:
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                rows = []
-        if rows:
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    return count
+            writer.add(record)
+    return writer.count
 
 
 def read_records(path: Path) -> Iterator[Record]:

@@ -20,12 +20,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
-import tuneloop
 from tuneloop.errors import StoreError
 from tuneloop.store import seal as sealing
 from tuneloop.store.artifact import Artifact, Manifest, identify, read_manifest
@@ -96,7 +94,7 @@ class Store:
         id = identify(kind.kind, parents, files)
         final = self.root / "artifacts" / id
         if not final.exists():
-            manifest = Manifest(kind.kind, id, parents, key, files, facts, tuneloop.__version__, time.time())
+            manifest = Manifest(kind.kind, id, parents, key, files, facts, metadata.version("tuneloop"), time.time())
             sealing.seal(folder, final, sealing.encode(manifest))
         return kind(final, read_manifest(final))
 
@@ -213,7 +211,7 @@ class Store:
     def _manifest(self, folder: Path) -> Manifest:
         try:
             manifest = read_manifest(folder)
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, ValueError) as error:  # a flipped byte breaks JSON or UTF-8
             raise StoreError(
                 f"the manifest cannot be read: {error}",
                 where=str(folder / MANIFEST),

@@ -1,0 +1,93 @@
+"""Write the material of the embedded default: ``python make.py --out work``.
+
+The folder gets ``corpus.jsonl`` (pretraining), ``messages.jsonl`` (the instruction set) and
+``base/`` (tokenizer, chat template and configuration of a model that has no weights yet).
+The same seed gives the same bytes.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import chats
+import lexicon
+import prose
+from messages import Message, message
+
+#: What the corpus is made of, in shares of its rows.
+MIX = {
+    "noted": 0.32,
+    "asked": 0.12,
+    "noted_and_asked": 0.20,
+    "repeated": 0.16,
+    "converted": 0.08,
+    "talked": 0.03,
+    "report": 0.05,
+    "record": 0.04,
+}
+
+
+def instructions(rows: int, seed: int) -> list[Message]:
+    """Write the instruction set: ``rows`` messages, no two alike, half of them in each language."""
+    random = Random(f"instructions {seed}")
+    seen: dict[str, Message] = {}
+    while len(seen) < rows:
+        written = message(lexicon.LANGUAGES[len(seen) % 2], random)
+        seen.setdefault(written.text, written)
+    return list(seen.values())
+
+
+def corpus(rows: int, seed: int, without: set[str]) -> Iterator[dict[str, object]]:
+    """Write the pretraining rows, none of which holds a message in ``without``."""
+    random = Random(f"corpus {seed}")
+    written = 0
+    while written < rows:
+        language = random.choice(lexicon.LANGUAGES)
+        kind = random.choices(list(MIX), list(MIX.values()))[0]
+        if kind in ("report", "record"):
+            row: dict[str, object] = {"text": getattr(prose, kind)(language, random)}
+        else:
+            row = getattr(chats, kind)(language, random)
+            first = row["messages"][0]["content"].split("\n")[0]  # type: ignore[index]
+            if first in without:
+                continue
+        written += 1
+        yield row
+
+
+def answered(written: Message) -> dict[str, object]:
+    """Make the instruction row of a message: its facts as compact JSON."""
+    answer = json.dumps(written.facts, ensure_ascii=False, separators=(",", ":"))
+    return chats.turns(written.text, answer)
+
+
+def save(path: Path, rows: Iterator[dict[str, object]]) -> None:
+    """Write one JSON line a row."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    """Read the options and write the folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--rows", type=int, default=2000, help="rows of the instruction set")
+    parser.add_argument("--corpus-rows", type=int, default=60000, help="rows of the pretraining corpus")
+    parser.add_argument("--seed", type=int, default=42)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    written = instructions(options.rows, options.seed)
+    save(options.out / "messages.jsonl", map(answered, written))
+    texts = {one.text for one in written}
+    save(options.out / "corpus.jsonl", corpus(options.corpus_rows, options.seed, texts))
+
+    from vocabulary import write_base  # it imports tokenizers, which the rows do not need
+
+    write_base(options.out / "corpus.jsonl", options.out / "base")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What several commands take: the recipe, changes to it, the store, machine-readable output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tuneloop.recipe import Recipe
+    from tuneloop.store import Store
+
+USUAL = Path(".tuneloop")
+recipe = click.argument("recipe", type=click.Path(path_type=Path))
+changes = click.option(
+    "--set", "changes", multiple=True, metavar="PATH=VALUE", help="Change the recipe, such as train.batch.size=8."
+)
+store = click.option(
+    "--store", "folder", type=click.Path(path_type=Path), default=USUAL, show_default=True, help="The store."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def read(path: Path, changes: tuple[str, ...]) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        RecipeError: Something is wrong in it.
+    """
+    from tuneloop.recipe import load
+
+    return load(path, changes)
+
+
+def open_store(folder: Path, *, make: bool = False) -> Store:
+    """Open a store; only commands that put something in make one that is not there.
+
+    Raises:
+        StoreError: There is no store, or it cannot be written.
+    """
+    from tuneloop.errors import StoreError
+    from tuneloop.store import Store
+
+    if not make and not (folder / "artifacts").is_dir():
+        raise StoreError(
+            "there is no store here",
+            where=str(folder.absolute()),
+            fix="go to the folder of your recipe, name the store with --store FOLDER, or make one: tuneloop demo",
+        )
+    return Store(folder)
+
+
+def said(folder: Path) -> str:
+    """The ``--store`` option as a next command needs it; empty for the usual store."""
+    return "" if folder == USUAL else f" --store {folder}"
+
+
+def name_of(given: str) -> str:
+    """The recipe's name, where the name itself or a recipe file is given."""
+    if given.endswith((".yaml", ".yml")):
+        return read(Path(given), ()).name
+    return given
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    import json
+
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))

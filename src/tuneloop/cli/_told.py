@@ -1,0 +1,98 @@
+"""What a command says of what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from tuneloop.cli import _options
+from tuneloop.cli._screen import figure, pairs, table
+
+if TYPE_CHECKING:
+    from tuneloop.life import Life
+    from tuneloop.store import Artifact, Dataset, Move, Report, Run
+
+A = TypeVar("A", bound="Artifact")
+
+
+def artifact(made: A, *, as_json: bool = False, then: Callable[[A], None] | None = None) -> None:
+    """Print an artifact's id and folder, and then more of it; or its id, folder and facts as JSON."""
+    if as_json:
+        _options.print_json({"id": made.id, "folder": str(made.folder), "parents": made.parents, "facts": made.facts})
+        return
+    click.echo(f"{made.kind.ljust(8)} {click.style(made.id, bold=True)}")
+    click.echo(f"folder   {made.folder}")
+    if then is not None:
+        then(made)
+
+
+def dataset(made: Dataset) -> None:
+    """Print how many rows each split has, and how many rows were set aside for what reason."""
+    from collections import Counter
+
+    report = made.report
+    click.echo()
+    pairs({name: figure(count).rjust(9) for name, count in {**report["rows"], **report["splits"]}.items()})
+    reasons = Counter(f"{drop.step}: {drop.reason}" for drop in made.dropped())
+    if reasons:
+        click.echo(f"{sum(reasons.values()):,} rows set aside, each with its place in dropped.jsonl")
+        table(("rows", "why"), [(f"{count:,}", reason) for reason, count in reasons.most_common(8)], right=(0,))
+
+
+def findings(run: Run) -> None:
+    """Print what the checks found in a run."""
+    for finding in run.findings():
+        colour = {"good": "green", "warning": "yellow", "error": "red"}.get(finding.severity)
+        click.secho(f"{finding.severity.ljust(8)} {finding.check}: {finding.evidence}", fg=colour)
+        if finding.advice:
+            click.echo(f"         {finding.advice}")
+
+
+def scores(report: Report) -> None:
+    """Print the verdict, base and tuned side by side, and where the page is."""
+    values = report.scores
+    base, tuned = values.get("base", {}), values["tuned"]
+    rows = [(name, _score(name, base.get(name)), _score(name, score), _range(score)) for name, score in tuned.items()]
+    click.echo()
+    table(("", "base", "tuned", "tuned, 95 %"), rows, right=(1, 2))
+    click.echo()
+    if report.facts.get("verdict"):
+        click.secho(report.facts["verdict"], bold=True)
+    click.echo(f"page: {report.folder / 'report.html'}")
+
+
+def _score(name: str, score: dict[str, float] | None) -> str:
+    return "-" if score is None else _spoken(name, score["mean"])
+
+
+def _spoken(name: str, value: float) -> str:
+    if name in ("loss", "perplexity"):
+        return figure(value)
+    return f"{100 * value:.1f} %"
+
+
+def _range(score: dict[str, float]) -> str:
+    if "low" not in score:
+        return ""
+    return f"{100 * score['low']:.1f} to {100 * score['high']:.1f} %"
+
+
+def whole_life(life: Life, *, as_json: bool = False) -> None:
+    """Print everything that one round made, and the scores."""
+    made = {name: getattr(life, name) for name in ("dataset", "run", "model", "report", "bundle", "release")}
+    if as_json:
+        ids = {name: each.id for name, each in made.items() if each is not None}
+        _options.print_json({**ids, "scores": life.report.scores})
+        return
+    pairs({name: each.id for name, each in made.items() if each is not None})
+    findings(life.run)
+    scores(life.report)
+
+
+def move(made: Move) -> None:
+    """Print where a ref points now, and where it pointed before."""
+    click.echo(f"{made.name} -> {made.id}")
+    if made.previous:
+        click.echo(f"before: {made.previous}")

@@ -1,0 +1,28 @@
+"""``tuneloop prepare``: raw rows into a dataset version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tuneloop.cli import _options, _told
+from tuneloop.cli._progress import working
+
+
+@click.command("prepare")
+@_options.recipe
+@_options.changes
+@_options.store
+@_options.as_json
+def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Turn raw rows into a dataset version.
+
+    What became of every row is counted: kept, or set aside with a reason.
+    """
+    read = _options.read(recipe, changes)
+    from tuneloop import life
+
+    with working() as progress:
+        dataset = life.prepare(read, _options.open_store(folder, make=True), progress)
+    _told.artifact(dataset, as_json=as_json, then=_told.dataset)

@@ -1,0 +1,71 @@
+"""``tuneloop watch``: a run's curves in the terminal, while it goes on or afterwards."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tuneloop.cli import _options
+
+if TYPE_CHECKING:
+    from tuneloop.cli._watched import Watched
+
+
+@click.command("watch")
+@click.argument("name", required=False)
+@click.option("--once", is_flag=True, help="Print what there is now, and leave.")
+@click.option("--every", default=1.0, show_default=True, metavar="SECONDS", help="How often to look.")
+@_options.store
+def command(name: str | None, once: bool, every: float, folder: Path) -> None:
+    """Show a run's curves, figures, findings and the time left.
+
+    NAME is a run (ref or id, such as faq/run); by default the run in progress, or else the latest one.
+    """
+    from tuneloop.cli._watched import find
+    from tuneloop.errors import StoreError
+
+    watched = find(folder, name)
+    if watched is None and once:
+        raise StoreError("no run has begun here", where=str(folder), fix="start one: tuneloop train RECIPE")
+    if watched is None:
+        click.echo(f"waiting for a run to begin in {folder} (Ctrl-C leaves)", err=True)
+    while watched is None:
+        time.sleep(every)
+        watched = find(folder, name)
+    if once or watched.finished:
+        click.echo("\n".join(watched.frame()))
+    elif sys.stdout.isatty():
+        _draw(watched, every)
+    else:
+        _tell(watched, every)
+
+
+def _draw(watched: Watched, every: float) -> None:
+    """Draw the frame again and again in place, until the run is over or somebody leaves."""
+    from rich.live import Live
+    from rich.text import Text
+
+    from tuneloop.cli._screen import console
+
+    try:
+        with Live(console=console(), auto_refresh=False) as live:
+            while True:
+                live.update(Text("\n".join(watched.frame())), refresh=True)
+                if watched.finished:
+                    return
+                time.sleep(every)
+    except KeyboardInterrupt:
+        return
+
+
+def _tell(watched: Watched, every: float) -> None:
+    """Print a line whenever there are new figures, and the whole frame at the end."""
+    while not watched.finished:
+        if watched.look() and not watched.finished:
+            click.echo(watched.line())
+        time.sleep(every)
+    click.echo("\n".join(watched.frame()))

@@ -1,0 +1,180 @@
+"""From a source's path to the files behind it, in an order that does not depend on the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuneloop.data.readers import Reader
+from tuneloop.data.section import Source
+from tuneloop.errors import DataError, MissingPackage
+from tuneloop.parts import find, install, names
+
+HUB = "hf://"
+_BESIDES = ("readme", "license", "licence", "source", "notice", "changelog", "requirements")
+_TABLES_OF_OTHERS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to read rows from.
+
+    Attributes:
+        path: Where it is.
+        name: What origins call it: its path relative to the recipe's folder, with forward slashes.
+        reader: How it is read.
+        found: Whether it was found in a folder or by a glob, not named itself.
+    """
+
+    path: Path
+    name: str
+    reader: Reader
+    found: bool = False
+
+
+def files(source: Source, folder: Path) -> tuple[list[File], dict[str, str]]:
+    """Find the files of a source.
+
+    Args:
+        source: The source.
+        folder: The recipe's folder.
+
+    Returns:
+        The files in sorted order, and for each file of a folder that holds no rows the reason.
+
+    Raises:
+        DataError: There are none, or nothing can read them.
+    """
+    if source.path.startswith(HUB):
+        return _hub(source), {}
+    place = folder / Path(source.path).expanduser()
+    if place.is_dir():
+        return _many(source, sorted(_below(place), key=lambda path: path.as_posix()), place, folder)
+    if place.exists():
+        return [File(place, _name(place, folder, place.parent), source.reader or _reader(place))], {}
+    if any(mark in source.path for mark in "*?["):
+        root, pattern = _glob(place)
+        found = sorted((path for path in root.glob(pattern) if path.is_file()), key=lambda path: path.as_posix())
+        return _many(source, found, root, folder)
+    raise DataError(f"there is no {source.path!r}", where=str(place), fix=_nearest(place))
+
+
+def endings() -> dict[str, str]:
+    """The reader of each file ending."""
+    return {ending: name for name in names(Reader) for ending in find(Reader, name).endings}
+
+
+def _many(source: Source, found: list[Path], root: Path, folder: Path) -> tuple[list[File], dict[str, str]]:
+    chosen: list[File] = []
+    aside: dict[str, str] = {}
+    for path in found:
+        name = _name(path, folder, root.parent)
+        reason = _no_data(path)
+        if reason and source.reader is None:
+            aside[name] = reason
+        else:
+            chosen.append(File(path, name, source.reader or _reader(path), True))
+    if not chosen:
+        raise DataError(
+            f"no file with rows in {source.path!r}"
+            + "".join(f"; {name}: {why}" for name, why in list(aside.items())[:5]),
+            where=str(root),
+            fix=f"name files ending in {', '.join(sorted(endings()))} (each also with .gz), "
+            "or say how they are read (reader)",
+        )
+    return chosen, aside
+
+
+def _below(root: Path) -> Iterator[Path]:
+    for path in root.rglob("*"):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts):
+            yield path
+
+
+def _no_data(path: Path) -> str:
+    """Why a file found in a folder is passed over; empty if its rows are wanted."""
+    if path.name.lower() in _TABLES_OF_OTHERS:
+        return "it describes data sets and holds no rows itself"
+    if path.name.lower().split(".")[0] in _BESIDES:
+        return "it is about the data"
+    if _ending(path) not in endings():
+        if _ending(path) in (".yaml", ".yml", ".toml"):
+            return "it is a configuration and holds no rows"
+        return f"no reader takes files ending in {_ending(path) or 'nothing'!s}"
+    return ""
+
+
+def _ending(path: Path) -> str:
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def _reader(path: Path) -> Reader:
+    name = endings().get(_ending(path))
+    if name is None:
+        what = (
+            "is a configuration and holds no rows"
+            if _ending(path) in (".yaml", ".yml", ".toml")
+            else "has no known ending"
+        )
+        raise DataError(
+            f"{path.name!r} {what}",
+            where=str(path),
+            fix=f"say how it is read (reader: {', '.join(names(Reader))}), or name a file ending in "
+            + ", ".join(sorted(endings())),
+        )
+    return find(Reader, name)()
+
+
+def _name(path: Path, *starts: Path) -> str:
+    """The file's name in origins: its path from the first of the folders that it lies below."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - links are not followed, so that names stay as written
+    for start in starts:
+        top = Path(os.path.abspath(start))  # noqa: PTH100
+        if whole.is_relative_to(top):
+            return whole.relative_to(top).as_posix()
+    return path.name
+
+
+def _glob(place: Path) -> tuple[Path, str]:
+    parts = place.parts
+    first = next(i for i, part in enumerate(parts) if any(mark in part for mark in "*?["))
+    return Path(*parts[:first]), "/".join(parts[first:])
+
+
+def _nearest(place: Path) -> str:
+    import difflib
+
+    beside = [path.name for path in place.parent.iterdir()] if place.parent.is_dir() else []
+    close = difflib.get_close_matches(place.name, beside, 1)
+    return (
+        f"did you mean {close[0]!r}?" if close else "check the path in data.sources; it starts from the recipe's folder"
+    )
+
+
+def _hub(source: Source) -> list[File]:
+    """Fetch a Hugging Face dataset; its rows then lie in Arrow files of the local cache."""
+    try:
+        import datasets
+    except ModuleNotFoundError as error:
+        raise MissingPackage(
+            "Hugging Face datasets need the package 'datasets'", where=source.path, fix=install("datasets")
+        ) from error
+    name, _, split = source.path.removeprefix(HUB).partition("@")
+    name, _, config = name.partition(":")
+    try:
+        table = datasets.load_dataset(name, config or None, split=split or "train")
+    except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
+        said = str(error).splitlines() or [type(error).__name__]
+        raise DataError(
+            f"the dataset {name!r} cannot be fetched: {said[0]}",
+            where=source.path,
+            fix="write hf://owner/name[:config][@split]; check the name, the network and HF_TOKEN",
+        ) from error
+    label = f"{HUB}{name}{':' + config if config else ''}@{split or 'train'}"
+    paths = [Path(entry["filename"]) for entry in table.cache_files]
+    labels = [label] if len(paths) == 1 else [f"{label}/{i}" for i in range(len(paths))]
+    reader = find(Reader, "arrow")()
+    return [File(path, name, reader) for path, name in zip(paths, labels, strict=True)]

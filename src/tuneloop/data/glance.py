@@ -1,0 +1,59 @@
+"""A glance: what a dataset version holds, or what a source seems to hold, without reading it whole."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tuneloop.data.files import files as find_files
+from tuneloop.data.ledger import FileCounts
+from tuneloop.data.reading import records
+from tuneloop.data.recognise import LOOK
+from tuneloop.data.section import Source
+from tuneloop.rows import Record
+from tuneloop.store import Dataset
+
+
+def glance(dataset: Dataset, *, rows: int = 3) -> dict[str, Any]:
+    """Say what a dataset holds.
+
+    Args:
+        dataset: The dataset.
+        rows: How many rows of each split to give.
+
+    Returns:
+        ``splits`` (rows of each), ``kinds``, ``read``, ``dropped`` (rows by reason, the most frequent first) and
+        ``samples`` (the first records of each split).
+    """
+    report = dataset.report
+    samples: dict[str, list[Record]] = {split: list(islice(dataset.records(split), rows)) for split in dataset.splits}
+    return {
+        "splits": report["splits"],
+        "kinds": report["kinds"],
+        "read": report["rows"]["read"],
+        "dropped": {entry["reason"]: entry["rows"] for entry in report["dropped"]},
+        "samples": samples,
+    }
+
+
+def look(source: Source, folder: Path, *, files: int = 5) -> list[FileCounts]:
+    """Look at the first rows of a source and say what they are taken for, without preparing anything.
+
+    Args:
+        source: The source.
+        folder: The folder that its path starts from.
+        files: How many of its files to look at.
+
+    Returns:
+        For each file its ``name``, ``verdict`` and three ``samples`` of rows as they were understood.
+
+    Raises:
+        DataError: A file cannot be read, or no format fits its rows.
+    """
+    looked = []
+    for file in find_files(source, folder)[0][:files]:
+        counts = FileCounts(file.name, "")
+        next(records(source, file, counts, LOOK))
+        looked.append(counts)
+    return looked

@@ -1,0 +1,112 @@
+"""The page: ``report.html``, one file that needs nothing else: no script, no link, no font, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuneloop.evaluation import cards, curves, summary
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+LONGEST = 1200
+_RIGHT, _WRONG = "right", "wrong"
+
+
+def render(told: dict[str, Any]) -> str:
+    """Make the page of a report.
+
+    Args:
+        told: The content of ``report.json``.
+
+    Returns:
+        A whole HTML document. Everything in it that came from rows, answers or the recipe is escaped.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "title": summary.title,
+        "spoken": summary.spoken,
+        "short": short,
+        "change": change,
+        "figure": cards.figure,
+        "breakable": breakable,
+        "yaml": as_yaml,
+        "mark": mark,
+    }
+    figures = told["figures"]
+    drawn = curves.draw(figures.get("train/loss", []), figures.get("validation/loss", []), told["overfitting"])
+    facts = {
+        "Model": cards.model(told["model"]),
+        "Environment": cards.environment(told["environment"]),
+        "What learning did": cards.receipts(told["receipts"]),
+    }
+    template = environment.get_template("page.html.jinja")
+    return template.render(**told, curves=Markup(drawn), cards=facts, hero=hero(told))  # noqa: S704 - numbers only
+
+
+def hero(told: dict[str, Any]) -> dict[str, Any]:
+    """The one figure that the page opens with: the first metric, or the perplexity where there is none."""
+    figure = told["metrics"][0] if told["metrics"] else "perplexity"
+    return {"figure": figure, "sides": {side: scores[figure]["mean"] for side, scores in told["scores"].items()}}
+
+
+def mark(row: dict[str, Any], side: str, metrics: list[str]) -> dict[str, str]:
+    """How an answer is marked: right or wrong, or its first score where being exactly right is not the point.
+
+    Example:
+        >>> row = {"tuned": "half past 7", "reference": "19:30", "scores": {"tuned": {"chrf": 0.08}}}
+        >>> mark(row, "tuned", ["chrf"])
+        {'kind': 'partly', 'text': 'chrF 8 %'}
+    """
+    if row[side].strip() == row["reference"].strip():
+        return {"kind": _RIGHT, "text": _RIGHT}
+    first = metrics[0]
+    if first == "exact_match":
+        return {"kind": _WRONG, "text": _WRONG}
+    return {"kind": "partly", "text": f"{summary.title(first)} {summary.spoken(first, row['scores'][side][first])}"}
+
+
+def change(figure: str, before: float, after: float) -> str:
+    """The difference of two scores: in points where they are shares, in per cent of the first where they are not.
+
+    Example:
+        >>> change("exact_match", 0.0, 0.94), change("loss", 2.0, 1.5)
+        ('+94 points', '−25 %')
+    """
+    if figure in ("loss", "perplexity"):
+        return _signed(100 * (after - before) / before, " %") if before else ""
+    return _signed(100 * (after - before), " points")
+
+
+def short(text: str) -> str:
+    """A long text cut for the page; ``answers.jsonl`` has all of it."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + f" … ({len(text):,} characters)"
+
+
+def breakable(text: str) -> Markup:
+    """A text that may be broken after a comma, so that JSON folds where a reader would fold it."""
+    from markupsafe import Markup, escape
+
+    return escape(text).replace(",", Markup(",<wbr>"))
+
+
+def as_yaml(value: dict[str, Any]) -> str:
+    """A value as YAML, keys in their own order."""
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _signed(value: float, unit: str) -> str:
+    digits = f"{abs(value):.1f}" if 0 < abs(value) < 1 else f"{abs(value):.0f}"
+    return f"{'−' if value < 0 else '+'}{digits}{unit}"

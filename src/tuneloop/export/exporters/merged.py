@@ -1,0 +1,162 @@
+"""Merged: a plain Hugging Face folder with the adapter merged into the base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, final
+
+from pydantic import Field
+
+from tuneloop.errors import ModelError
+from tuneloop.export import probes
+from tuneloop.export.exporters import Exporter
+
+if TYPE_CHECKING:
+    import torch
+
+    from tuneloop.models import Loaded
+
+
+@final
+class Merged(Exporter):
+    """Weights, tokenizer, chat template and generation settings that transformers opens without tuneloop.
+
+    The adapter is merged in fp32 into the unquantised base. Then the folder is opened again by transformers
+    alone and asked what the original was asked: conversations as the server renders them, and random tokens. Full
+    models are written as they are and pass the same gate.
+
+    Formula:
+        ``W' = W + (lora_alpha / r) * B A`` for each adapted matrix (Hu et al., LoRA, 2021, section 4.1).
+    """
+
+    dtype: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Numbers in the file; the shorter ones halve it and round every weight."""
+    tolerance: float = Field(1e-4, gt=0)
+    """How far a logit may lie from the original's, apart from the rounding to ``dtype``."""
+
+    def write(self, loaded: Loaded, folder: Path) -> dict[str, Any]:
+        """Merge, write, open again, compare.
+
+        Args:
+            loaded: The tuned model; its weights are merged in place, so it is of no use afterwards.
+            folder: An empty folder to write in.
+
+        Returns:
+            ``max_logit_difference`` to the original, ``merge_difference`` and ``file_difference`` (before and
+            after writing), ``greedy_equal`` and ``greedy_prompts``, ``tolerance``, ``dtype``, ``probe_tokens``.
+
+        Raises:
+            ModelError: The merged weights or the written files do not answer like the original.
+        """
+        from transformers import AutoModelForCausalLM
+
+        from tuneloop.models import save_model
+        from tuneloop.models.generate import context_length
+        from tuneloop.models.quiet import quietly
+
+        loaded.model.float().eval()
+        vocabulary = int(loaded.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+        asked = probes.prompts(loaded.tokenizer, vocabulary, context_length(loaded))
+        original = probes.logits(loaded.model, asked)
+        answered = probes.answers(loaded, asked)
+        loaded.model = _merged(loaded.model)
+        merge = probes.farthest(original, probes.logits(loaded.model, asked))
+        self._refuse(merge, "merging the adapter changes the answers", folder)
+        expected = _rounded(loaded.model, self.dtype, asked)
+        device = loaded.device
+        with quietly():
+            save_model(loaded, folder)
+            del loaded.model
+            opened = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype="float32")
+        opened.to(device).eval()
+        found = probes.logits(opened, asked)
+        file = probes.farthest(expected, found)
+        self._refuse(file, "the written files do not hold the merged weights", folder)
+        same = [a == b for a, b in zip(answered, probes.plain_answers(opened, asked), strict=True)]
+        if self.dtype == "fp32" and not all(same):
+            raise ModelError(
+                f"{same.count(False)} of {len(same)} greedy answers differ from the original's",
+                where=str(folder),
+                fix="report this with your recipe; serve the adapter itself meanwhile",
+            )
+        _same_prompts(loaded, folder)
+        return {
+            "max_logit_difference": probes.farthest(original, found),
+            "merge_difference": merge,
+            "file_difference": file,
+            "tolerance": self.tolerance,
+            "greedy_equal": same.count(True),
+            "greedy_prompts": len(same),
+            "probe_tokens": sum(len(ids) for ids in asked),
+            "dtype": self.dtype,
+        }
+
+    def _refuse(self, difference: float, what: str, folder: Path) -> None:
+        if not difference <= self.tolerance:
+            raise ModelError(
+                f"{what}: logits differ by up to {difference:.3g}, allowed are {self.tolerance:.3g}",
+                where=str(folder),
+                fix="check that model and base are whole (tuneloop show MODEL); a model of many billions of weights "
+                "may need a larger export.to.merged.tolerance",
+            )
+
+
+def _merged(model: Any) -> Any:
+    """The plain model with the adapter merged in; a model without adapter is given back as it is."""
+    from peft import PeftModel
+
+    if not isinstance(model, PeftModel):
+        return model
+    inner = model.get_base_model()
+    if inner.config.get_text_config().tie_word_embeddings:
+        _untie(inner)
+    return model.merge_and_unload(safe_merge=True)
+
+
+def _untie(inner: Any) -> None:
+    """Give input and output embeddings weights of their own where tuning has made them differ.
+
+    That is so where an adapter, or a copy of its own (``modules_to_save``), sits on one of them: merging into the
+    shared weights would change the other too, and saving them as tied would keep only one.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import ModulesToSaveWrapper
+    from torch import nn
+
+    head = inner.get_output_embeddings()
+    if not any(isinstance(end, BaseTunerLayer | ModulesToSaveWrapper) for end in (inner.get_input_embeddings(), head)):
+        return
+    if not isinstance(head, ModulesToSaveWrapper):
+        layer: Any = head.get_base_layer() if isinstance(head, BaseTunerLayer) else head
+        layer.weight = nn.Parameter(layer.weight.detach().clone(), requires_grad=False)
+    inner.config.tie_word_embeddings = False
+    inner.config.get_text_config().tie_word_embeddings = False
+
+
+def _rounded(model: Any, dtype: str, asked: list[tuple[int, ...]]) -> list[torch.Tensor]:
+    """Round the weights to what the file will hold, and give the logits that they then have in fp32."""
+    import torch
+
+    kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
+    for tensor in model.state_dict().values():  # not the position tables, which no file holds
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.to(kind))
+    expected = probes.logits(model, asked)
+    model.to(kind)
+    return expected
+
+
+def _same_prompts(loaded: Loaded, folder: Path) -> None:
+    """Check that the written tokenizer renders conversations as ours does."""
+    from transformers import AutoTokenizer
+
+    plain = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    for chat in probes.CHATS:
+        turns = [{"role": message.role, "content": message.content} for message in chat]
+        theirs = plain.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+        if list(theirs) != loaded.tokenizer.chat_ids(chat, generation=True):
+            raise ModelError(
+                "the written chat template renders a conversation otherwise than tuneloop does",
+                where=str(folder),
+                fix="give a template without a surplus after its generation prompt, with model.chat_template",
+            )

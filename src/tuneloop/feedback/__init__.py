@@ -1,0 +1,1 @@
+"""Feedback: what people said of served answers becomes the next dataset version and the next lesson."""

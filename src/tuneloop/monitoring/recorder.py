@@ -1,0 +1,91 @@
+"""The recorder: the one writer of a run's signals, safe against a crash at any moment."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from tuneloop.monitoring.history import History
+from tuneloop.rows import Signal, jsonl
+from tuneloop.store.seal import cannot_write
+
+
+class Recorder:
+    """Appends signals to ``signals.jsonl``, all figures of a step in one write, and keeps their history.
+
+    Args:
+        path: The file; it is made when it is not there.
+        keep: Bytes of an earlier file that still hold; what follows them was written after the checkpoint
+            that a run goes on from, and is cut off.
+
+    Raises:
+        StoreError: It cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with Recorder(Path(tempfile.mkdtemp()) / "signals.jsonl") as recorder:
+        ...     recorder.write(1, {"train/loss": 2.5})
+        >>> recorder.history.latest("train/loss")
+        2.5
+    """
+
+    def __init__(self, path: Path, *, keep: int = 0) -> None:
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            os.ftruncate(self._file, min(keep, os.fstat(self._file).st_size))
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        self.history = History.read(path)
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Append the figures of one step.
+
+        Args:
+            step: Optimizer step, counted from 1 (0: before training).
+            figures: Finite figures by name.
+
+        Raises:
+            StoreError: The disk is full or the file cannot be written.
+        """
+        now = time.time()
+        signals = [Signal(step, name, float(value), now) for name, value in figures.items()]
+        data = b"".join(jsonl.line(signal) for signal in signals)
+        try:
+            if os.write(self._file, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        for signal in signals:
+            self.history.add(signal)
+
+    def flush(self) -> int:
+        """Bring everything written to the disk.
+
+        Returns:
+            Bytes of the file: what ``keep`` has to be to go on from here.
+
+        Raises:
+            StoreError: The disk is full or failing.
+        """
+        try:
+            os.fsync(self._file)
+            return os.fstat(self._file).st_size
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,72 @@
+"""New: the text of a commented recipe to begin with, for a user's own rows."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from tuneloop.recipe.written import flow
+
+
+def named(data: str) -> str:
+    """Make a recipe's name from the path of its rows.
+
+    Example:
+        >>> named("data/My FAQ.jsonl.gz")
+        'My-FAQ'
+    """
+    stem = Path(data).resolve().name.split(".")[0]
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "model"
+
+
+def starter(data: str, *, folder: Path, base: str, name: str) -> str:
+    """Write a recipe that trains on some rows, with the options that people change first.
+
+    Args:
+        data: File, folder or glob of rows, or ``hf://owner/name``.
+        folder: Where the recipe will stand: its paths start from there.
+        base: The base model.
+        name: The recipe's name.
+
+    Example:
+        >>> from tuneloop.recipe.load import check
+        >>> from tuneloop.recipe.written import parse
+        >>> text = starter("faq.jsonl", folder=Path(), base="embedded", name="faq")
+        >>> check(parse(text, "faq.yaml")).name
+        'faq'
+    """
+    source = data if "://" in data else os.path.relpath(data, folder)
+    return _TEXT.format(name=flow(name), source=flow([source]), base=flow(base))
+
+
+_TEXT = """\
+# A recipe: one file for the whole life of a model. Only data.sources and model.base must be given.
+#   tuneloop check FILE      show it with every default
+#   tuneloop explain PATH    what an option does, such as: tuneloop explain train.adapter.lora.r
+#   tuneloop run FILE        prepare, train, evaluate, export, release
+name: {name}
+seed: 42
+
+data:
+  sources: {source}        # files, folders or globs; the format of the rows is recognised
+  transforms: [normalize, length, duplicates]
+  split: {{validation: 0.1, test: 0.1}}  # held out: for watching the training, and for the final score
+
+model:
+  base: {base}        # a folder, a Hugging Face name, or embedded: the small model of the package
+
+task: {{sft: {{learn_from: assistant}}}}  # learn the answers; `pretrain` learns all of a text
+
+train:
+  adapter: {{lora: {{r: 8, lora_alpha: 16}}}}  # `full` trains every weight
+  optimizer: {{adamw: {{learning_rate: 2e-4}}}}
+  batch: {{size: 16}}        # rows a step; less memory: add per_device_train_batch_size
+  num_train_epochs: 3
+  max_length: 1024         # tokens of the longest row
+  stop: {{patience: 3}}      # stop when the held-out loss no longer falls
+
+evaluate:
+  metrics: [exact_match, token_f1, rouge_l, chrf]
+  samples: 5               # rows shown with base and tuned answer
+"""

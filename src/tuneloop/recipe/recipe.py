@@ -1,0 +1,64 @@
+"""The recipe: one YAML for a whole life, its sections in the order of life."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr
+
+from tuneloop.data.section import DataSection
+from tuneloop.evaluation.section import EvaluateSection
+from tuneloop.export.section import ExportSection
+from tuneloop.feedback.section import FeedbackSection
+from tuneloop.models.section import ModelSection
+from tuneloop.monitoring.section import MonitorSection
+from tuneloop.parts import OneOf, Section, find
+from tuneloop.serving.section import ServeSection
+from tuneloop.tasks import Task
+from tuneloop.training.section import TrainSection
+
+
+class Recipe(Section):
+    """Everything that decides a model's life. Only ``data.sources`` and ``model.base`` must be given."""
+
+    name: str = Field("model", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """The recipe's name: its refs begin with it (``<name>/champion``)."""
+    seed: int = Field(42, ge=0)
+    """Seed of everything random."""
+    data: DataSection
+    """Where rows come from and how they are prepared."""
+    model: ModelSection
+    """The base model."""
+    task: OneOf[Task] = Field(default_factory=lambda: find(Task, "sft")())
+    """What is learned: ``sft`` (answers of conversations) or ``pretrain`` (all of a text)."""
+    train: TrainSection = Field(default_factory=TrainSection)
+    """The training run."""
+    monitor: MonitorSection = Field(default_factory=MonitorSection)
+    """What is watched."""
+    evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
+    """How the result is measured."""
+    export: ExportSection = Field(default_factory=ExportSection)
+    """In what forms it leaves."""
+    serve: ServeSection = Field(default_factory=ServeSection)
+    """How it is served."""
+    feedback: FeedbackSection = Field(default_factory=FeedbackSection)
+    """How feedback comes back."""
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths of this recipe start from."""
+        return self._folder
+
+    def at(self, folder: Path) -> Recipe:
+        """The same recipe, with its relative paths starting from a folder."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
+
+    def spelled(self) -> dict[str, Any]:
+        """The resolved recipe as plain values: every default and every option spelled out."""
+        values: dict[str, Any] = self.model_dump(mode="json")
+        return values

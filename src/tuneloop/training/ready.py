@@ -1,0 +1,127 @@
+"""Ready: base, adapter, rows, precision and optimizer become the learner that the loop takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from tuneloop.errors import TrainingError
+from tuneloop.models import Base, Loaded, load_base, open_start
+from tuneloop.models.device import pick_device
+from tuneloop.models.section import ModelSection
+from tuneloop.monitoring.progress import Progress
+from tuneloop.monitoring.section import MonitorSection
+from tuneloop.store import Dataset, Model, Store
+from tuneloop.tasks import Task
+from tuneloop.training import loop
+from tuneloop.training.encoded import Encoded, encoded, refuse_empty
+from tuneloop.training.plan import Plan
+from tuneloop.training.precision import Precision
+from tuneloop.training.section import TrainSection
+
+
+def open_to_learn(
+    section: TrainSection,
+    task: Task,
+    model: ModelSection,
+    base: Base,
+    store: Store,
+    seed: int,
+    start: Model | None,
+) -> Loaded:
+    """Open what is trained, with the adapter attached: the base, or a tuned model to go on from.
+
+    Args:
+        section: The ``train`` section.
+        task: What is learned; it knows the model class.
+        model: The ``model`` section.
+        base: The base model.
+        store: The store that ``start`` is in.
+        seed: Seed of the adapter's first weights.
+        start: A tuned model to go on from.
+
+    Raises:
+        ModelError: The model cannot be opened.
+        TrainingError: ``start`` stands on another base, or an option of the adapter cannot act.
+    """
+    device = pick_device()
+    if start is None:
+        loaded = load_base(base, model, task, device=device, seed=seed)
+        loaded.model = section.adapter.attach(loaded.model)
+        return loaded
+    origin = start.facts["base"]
+    if origin["artifact"] is None and origin["digest"] != base.digest:
+        raise TrainingError(
+            f"{start.id} was tuned from the base {origin['name']}, not from the recipe's {base.name}",
+            where="model.base",
+            fix=f"write base: {origin['name']}, or train from the base alone",
+        )
+    return open_start(start, section.adapter, store, device=device)
+
+
+def ready(
+    section: TrainSection,
+    loaded: Loaded,
+    task: Task,
+    dataset: Dataset,
+    monitor: MonitorSection,
+    store: Store,
+    seed: int,
+    progress: Progress,
+) -> loop.Learner:
+    """Encode the rows and make weights, precision and optimizer ready.
+
+    Args:
+        section: The ``train`` section.
+        loaded: The model with the adapter attached.
+        task: What is learned.
+        dataset: Rows to learn from, and to be measured on.
+        monitor: The ``monitor`` section.
+        store: Its cache keeps the encoded rows.
+        seed: Seed of the order of rows.
+        progress: Told how far the encoding is.
+
+    Raises:
+        DataError: A row is too long and the task's ``on_overlength`` is ``error``.
+        TrainingError: There is nothing to learn, no weight learns, or the precision cannot act here.
+    """
+
+    def rows(split: str) -> Encoded:
+        return encoded(dataset, split, task, loaded.tokenizer, section.max_length, store=store, progress=progress)
+
+    training, validation = rows("train"), rows("validation")
+    refuse_empty(training, dataset, section.max_length)
+    weights = [weight for weight in loaded.model.parameters() if weight.requires_grad]
+    if not weights:
+        raise TrainingError(
+            f"{section.adapter.name} leaves no weight to train",
+            where="train.adapter",
+            fix="check its target_modules, or write adapter: {full: {}}",
+        )
+    for weight in weights:
+        weight.data = weight.data.float()
+    parameters = sum(weight.numel() for weight in loaded.model.parameters())
+    precision = Precision(section.precision, loaded.device, parameters)
+    precision.store_frozen(loaded.model)
+    return loop.Learner(
+        model=loaded.model,
+        task=task,
+        section=section,
+        plan=Plan.of(section, len(training), monitor.log_steps),
+        optimizer=section.optimizer.build(_groups(weights, section.optimizer.weight_decay)),
+        precision=precision,
+        train=training,
+        validation=validation,
+        pad=loaded.tokenizer.pad_id,
+        seed=seed,
+    )
+
+
+def _groups(weights: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices are pulled towards zero, norms and biases (one dimension) are not."""
+    groups = [
+        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

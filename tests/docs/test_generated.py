@@ -1,0 +1,24 @@
+"""The generated reference pages say what the classes say."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+assert spec is not None and spec.loader is not None
+generate = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(generate)
+PAGES = generate.pages()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_a_generated_page_is_up_to_date(path: Path) -> None:
+    assert path.exists() and path.read_text(encoding="utf-8") == PAGES[path], "run: python docs/generate.py"
+
+
+def test_every_section_and_family_has_its_page() -> None:
+    text = PAGES[DOCS / "recipe.md"]
+    assert all(f"## {name}\n" in text for name in ("data", "model", "train", "monitor", "evaluate", "export", "serve"))
+    assert {path.stem for path in PAGES} >= {"adapters", "optimizers", "schedules", "transforms", "metrics", "tasks"}

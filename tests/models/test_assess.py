@@ -1,0 +1,70 @@
+"""The memory that training takes, from the configuration alone, against what a real model keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tuneloop.models.adapters import Adapter
+from tuneloop.models.assess import assess
+from tuneloop.models.load import read_config
+from tuneloop.parts import find
+from tuneloop.tasks import Task
+
+TASK: Any = find(Task, "sft")()
+
+
+@pytest.fixture
+def bare(tiny_model: Path, tmp_path: Path) -> Path:
+    """A folder with nothing but the configuration, and a card."""
+    (tmp_path / "config.json").write_text((tiny_model / "config.json").read_text())
+    (tmp_path / "README.md").write_text("---\nlicense: apache-2.0\n---\n# A model\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("adapter", ["lora", "full"])
+def test_figures_are_those_of_the_real_model(bare: Path, tiny_model: Path, adapter: str) -> None:
+    found = assess(bare, TASK, find(Adapter, adapter)(), rows=2, tokens=64)
+    real: Any = find(Adapter, adapter)().attach(TASK.load(read_config(tiny_model), str(tiny_model)))
+    trainable = sum(p.numel() for p in real.parameters() if p.requires_grad)
+    assert found.parameters == sum(p.numel() for p in real.parameters())
+    assert found.trainable == trainable
+    assert found.memory["gradients"] == 4 * trainable
+    assert found.memory["optimizer"] == 8 * trainable
+    assert (found.family, found.layers, found.vocabulary, found.context) == ("llama", 2, 400, 512)
+    assert found.licence == "apache-2.0"
+    kept: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        if not isinstance(tensor, torch.nn.Parameter):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        hold = real(input_ids=torch.zeros((2, 64), dtype=torch.int64), use_cache=False)
+    assert hold is not None
+    assert found.memory["activations"] == pytest.approx(sum(kept.values()), rel=0.15)
+    assert found.bytes == sum(found.memory.values())
+
+
+def test_mixed_precision_halves_the_activations(bare: Path) -> None:
+    whole, half = (
+        assess(bare, TASK, find(Adapter, "lora")(), rows=1, tokens=32, activation_bytes=size) for size in (4, 2)
+    )
+    assert half.memory["activations"] == whole.memory["activations"] // 2
+
+
+def test_logits_follow_the_supervised_tokens(bare: Path) -> None:
+    found = assess(bare, TASK, find(Adapter, "lora")(), rows=4, tokens=32, learned=10)
+    assert found.memory["logits"] == 3 * 4 * 10 * 400
+
+
+def test_a_model_of_seven_billion_needs_no_weights(tmp_path: Path) -> None:
+    size = {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 32000, **size}))
+    found = assess(tmp_path, TASK, find(Adapter, "full")(), rows=1, tokens=128)
+    assert found.parameters == 6_738_415_616
