@@ -4,7 +4,7 @@ from random import Random
 
 import lexicon
 import spoken
-from messages import Message, Value, goods, message, person, place
+from messages import Message, Value, message, person
 
 Row = dict[str, object]
 
@@ -13,12 +13,12 @@ NOTE_WORDS = {
         "intent": "kind", "person": "person", "task": "to do", "topic": "subject", "problem": "trouble",
         "item": "thing",
         "quantity": "how many", "unit": "measured in", "amount": "money", "currency": "paid in", "people": "guests",
-        "date": "date", "day": "day", "time": "clock", "place": "where", "order": "number", "phone": "call",
+        "date": "date", "day": "day", "time": "clock", "place": "where", "order": "number",
     },
     "zh": {
         "intent": "类别", "person": "姓名", "task": "事情", "topic": "主题", "problem": "问题", "item": "东西",
         "quantity": "数量", "unit": "单位", "amount": "金额", "currency": "货币", "people": "人数",
-        "date": "日期", "day": "哪天", "time": "时间", "place": "地点", "order": "订单", "phone": "电话",
+        "date": "日期", "day": "哪天", "time": "时间", "place": "地点", "order": "订单",
     },
 }  # fmt: skip
 
@@ -40,7 +40,6 @@ QUESTIONS = {
         "time": ("What time is meant?", "At what time, on the 24-hour clock?"),
         "place": ("Where is it?", "Which place is named?"),
         "order": ("What is the order number?", "Which order?"),
-        "phone": ("What is the phone number?", "Which number should be called?"),
     },
     "zh": {
         "intent": ("这是什么类型的信息？", "用一个英文词说，是什么事？"),
@@ -59,7 +58,6 @@ QUESTIONS = {
         "time": ("几点？", "时间是什么？用24小时制。"),
         "place": ("在哪里？", "地点是什么？"),
         "order": ("订单号是多少？", "哪个订单？"),
-        "phone": ("电话是多少？", "打哪个号码？"),
     },
 }
 
@@ -116,32 +114,6 @@ def _questions(written: Message, random: Random) -> list[str]:
         texts.append(random.choice(questions[key]))
         texts.append(quoted(written.facts[key]) if key in written.facts else NOT_SAID[written.language])
     return texts
-
-
-def repeated(language: str, random: Random) -> Row:
-    """Names, places, numbers and odd syllables to say again, twice: it teaches copying."""
-    makers = (
-        lambda: person(language, random),
-        lambda: place(language, random),
-        lambda: spoken.phone(language, random),
-        lambda: spoken.order_number(random),
-        lambda: goods(language, random)[0],
-        lambda: odd(language, random),
-        lambda: odd(language, random),
-    )
-    said = random.choice((" ", ", ")).join(random.choice(makers)() for _ in range(random.randint(2, 6)))
-    if language == "en":
-        return turns(
-            f"{random.choice(('Say again', 'Repeat', 'Copy this'))}: {said}", f'"{said}"', "Again.", f'"{said}"'
-        )
-    return turns(f"{random.choice(('请重复', '再说一遍', '照抄'))}：{said}", f'"{said}"', "再来一次。", f'"{said}"')
-
-
-def odd(language: str, random: Random) -> str:
-    """Invent something that nobody has seen before: single letters, or characters in any order."""
-    if language == "en":
-        return " ".join(random.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", k=random.randint(2, 5)))
-    return "".join(random.choices(lexicon.GIVEN_ZH + lexicon.SURNAMES_ZH, k=random.randint(2, 6)))
 
 
 def converted(language: str, random: Random) -> Row:

@@ -133,10 +133,6 @@ TAILS: dict[str, dict[str, tuple[str, ...]]] = {
             "It's for {person}.",
             "Regards, {person}", "Thanks, {person}", "Best wishes, {person}",
         ),
-        "phone": (
-            "My number is {phone}.", "Call me at {phone}.", "You can reach me on {phone}.", "Phone: {phone}.",
-            "Please text {phone} if anything changes.",
-        ),
         "order": ("The order number is {order}.", "Order {order}.", "It is order no. {order}.", "See order {order}."),
         "money": ("I paid {money}.", "The bill was {money}.", "It cost {money}.", "The price was {money}."),
         "plain": (
@@ -148,9 +144,6 @@ TAILS: dict[str, dict[str, tuple[str, ...]]] = {
         "person": (
             "我是{person}。", "我叫{person}。", "这里是{person}。", "姓名：{person}。", "联系人{person}。",
             "是给{person}的。",
-        ),
-        "phone": (
-            "我的电话是{phone}。", "请打{phone}。", "电话：{phone}。", "有变化请联系{phone}。", "手机号{phone}。",
         ),
         "order": ("订单号是{order}。", "订单号：{order}。", "单号{order}。", "请查订单{order}。"),
         "money": ("我付了{money}。", "账单是{money}。", "花了{money}。", "价格是{money}。"),
@@ -169,11 +162,11 @@ OPENINGS = {
 
 #: Which further facts suit an intent.
 EXTRAS = {
-    "booking": ("person", "phone"),
-    "order": ("person", "phone"),
-    "complaint": ("person", "phone", "order", "money"),
+    "booking": ("person",),
+    "order": ("person",),
+    "complaint": ("person", "order", "money"),
     "reminder": (),
-    "meeting": ("phone",),
-    "delivery": ("person", "phone"),
-    "cancel": ("person", "phone"),
+    "meeting": (),
+    "delivery": ("person",),
+    "cancel": ("person",),
 }

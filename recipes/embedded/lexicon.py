@@ -37,7 +37,6 @@ KEYS = (
     "time",
     "place",
     "order",
-    "phone",
 )
 
 NAMES_EN = words(
@@ -46,11 +45,6 @@ NAMES_EN = words(
     "Robert Sofia Thomas Ursula Vera Walter Xenia Amir Bruno Celia Diana Elias Flora Gavin Helen Isaac Jonas Kira "
     "Lucas Maya Nora Otto Pia Ralph Simon Tina Uma Vince Willa Yusuf Aisha Boris Cora Dylan Edith Frank Gina Hugo "
     "Irene James Kate Linda Marco Nadia Owen Polly Rita Stella Tobias Viola Wanda Alice Bert Chloe Daniel Elena"
-)
-
-SURNAMES_EN = words(
-    "Berg Lane Stone Rivers Moss Fields Hart Winter Marsh Reed Frost Holt Brook Dale Finch Grove Heath Lark Mills "
-    "North Parks Quill Rowe Shaw Thorn Vale West York Ash Birch Cole Drew Ellis Ford Grant Hale Kerr Lowe Nash Pike"
 )
 
 SURNAMES_ZH = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
@@ -65,20 +59,12 @@ PLACE_SECOND_EN = words(
     "Lantern Kettle Door Table Spoon Garden House Corner Bridge Anchor Oven Fox Owl Swan Rabbit Bear Whale Rose Leaf "
     "Star Moon Bell Crown Lamp Mill Barn Tower Cellar Terrace Fountain"
 )
-STREETS_EN = words(
-    "Elm Oak Pine Lake Hill Park Mill Church Market Station Garden River Bridge School Castle Meadow Orchard Harbor "
-    "Forest Spring"
-)
-STREET_KINDS_EN = words("Street Road Lane Avenue")
 
 PLACE_FIRST_ZH = words(
     "云朵 青山 白鹭 竹林 春风 月亮 星光 海棠 梧桐 金桥 银杏 听雨 江南 花园 阳光 "
     "红叶 老街 石榴 桂花 明珠 蓝天 荷塘 松树 小城 彩虹"
 )
 PLACE_SECOND_ZH = words("餐厅 茶馆 咖啡馆 饭店 酒楼 小馆 面馆 书店")
-STREETS_ZH = words(
-    "滨河 解放 中山 人民 建设 和平 文化 学院 长江 黄河 新华 东风 胜利 幸福 光明 友谊 朝阳 南湖 北苑 西园"
-)
 ROOMS_ZH = words("会议室 办公室 教室 大厅")
 
 #: Things sold by a measure, with the units that suit them.

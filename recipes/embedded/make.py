@@ -18,14 +18,12 @@ from messages import Message, message
 
 #: What the corpus is made of, in shares of its rows.
 MIX = {
-    "noted": 0.32,
-    "asked": 0.12,
-    "noted_and_asked": 0.20,
-    "repeated": 0.16,
-    "converted": 0.08,
-    "talked": 0.03,
-    "report": 0.05,
-    "record": 0.04,
+    "noted": 0.72,
+    "noted_and_asked": 0.14,
+    "converted": 0.05,
+    "talked": 0.04,
+    "report": 0.03,
+    "record": 0.02,
 }
 
 
@@ -75,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--rows", type=int, default=2000, help="rows of the instruction set")
-    parser.add_argument("--corpus-rows", type=int, default=60000, help="rows of the pretraining corpus")
+    parser.add_argument("--corpus-rows", type=int, default=120000, help="rows of the pretraining corpus")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

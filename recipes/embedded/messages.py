@@ -113,9 +113,9 @@ class Writer:
     def room(self) -> str:
         """Name a room."""
         if self.language == "en":
-            said = f"{self.random.choice(('room', 'hall', 'office'))} {self.random.randint(1, 399)}"
+            said = f"{self.random.choice(('room', 'hall', 'office'))} {self.random.randint(1, 99)}"
         else:
-            said = f"{self.random.choice(lexicon.ROOMS_ZH)}{self.random.randint(1, 399)}"
+            said = f"{self.random.choice(lexicon.ROOMS_ZH)}{self.random.randint(1, 99)}"
         self.note("place", said)
         return said
 
@@ -170,12 +170,6 @@ class Writer:
         self.note("currency", code)
         return said
 
-    def phone(self) -> str:
-        """Give a telephone number."""
-        said = spoken.phone(self.language, self.random)
-        self.note("phone", said)
-        return said
-
     def order(self) -> str:
         """Give an order number."""
         said = spoken.order_number(self.random)
@@ -184,27 +178,19 @@ class Writer:
 
 
 def person(language: str, random: Random) -> str:
-    """Invent a name."""
+    """Invent a name: a given name in English, a surname with a title or a given name in Chinese."""
     if language == "en":
-        first = random.choice(lexicon.NAMES_EN)
-        return first if random.random() < 0.5 else f"{first} {random.choice(lexicon.SURNAMES_EN)}"
-    surname = random.choice(lexicon.SURNAMES_ZH)
-    if random.random() < 0.2:
-        return surname + random.choice(lexicon.TITLES_ZH)
-    return surname + "".join(random.choices(lexicon.GIVEN_ZH, k=random.randint(1, 2)))
+        return random.choice(lexicon.NAMES_EN)
+    return random.choice(lexicon.SURNAMES_ZH) + random.choice(
+        (*lexicon.TITLES_ZH, *lexicon.TITLES_ZH, *lexicon.GIVEN_ZH)
+    )
 
 
 def place(language: str, random: Random) -> str:
-    """Invent a house or an address."""
-    house = random.random() < 0.5
+    """Invent a house."""
     if language == "en":
-        if house:
-            return f"{random.choice(lexicon.PLACE_FIRST_EN)} {random.choice(lexicon.PLACE_SECOND_EN)}"
-        street = f"{random.choice(lexicon.STREETS_EN)} {random.choice(lexicon.STREET_KINDS_EN)}"
-        return f"{random.randint(1, 299)} {street}"
-    if house:
-        return random.choice(lexicon.PLACE_FIRST_ZH) + random.choice(lexicon.PLACE_SECOND_ZH)
-    return f"{random.choice(lexicon.STREETS_ZH)}路{random.randint(1, 299)}号"
+        return f"{random.choice(lexicon.PLACE_FIRST_EN)} {random.choice(lexicon.PLACE_SECOND_EN)}"
+    return random.choice(lexicon.PLACE_FIRST_ZH) + random.choice(lexicon.PLACE_SECOND_ZH)
 
 
 def goods(language: str, random: Random) -> tuple[str, list[str]]:

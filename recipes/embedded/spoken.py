@@ -17,7 +17,7 @@ DIGITS_ZH = "零一二三四五六七八九"
 MONTHS_EN = words("January February March April May June July August September October November December")
 WEEKDAYS_EN = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 DAYS_IN_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-YEARS = (2026, 2027, 2028)
+YEARS = (2027, 2028)
 
 
 def number_en(value: int) -> str:
@@ -179,7 +179,7 @@ def weight(language: str, random: Random, unit: str, words: tuple[str, ...]) -> 
     word = random.choice(words)
     gap = " " if language == "en" else ""
     if unit == "g":
-        grams = 50 * random.randint(1, 19)
+        grams = 5 * random.randint(2, 19)
         return f"{grams}{gap}{word}", grams
     whole = random.randint(1, 9)
     kind = random.randint(0, 3)
@@ -195,7 +195,7 @@ def weight(language: str, random: Random, unit: str, words: tuple[str, ...]) -> 
 
 def money(language: str, random: Random) -> tuple[str, float, str]:
     """Draw an amount; return the wording, the value and the ISO 4217 code."""
-    value = random.randint(5, 99) if random.random() < 0.7 else 10 * random.randint(10, 90)
+    value = random.randint(5, 99)
     cents = random.random() < 0.25
     digits = f"{value}.50" if cents else f"{value}"
     meant = value + 0.5 if cents else value
@@ -216,14 +216,6 @@ def money(language: str, random: Random) -> tuple[str, float, str]:
     return random.choice(ways), meant, code
 
 
-def phone(language: str, random: Random) -> str:
-    """Draw a number from a range kept for fiction (555-01xx), or an obviously invented Chinese one."""
-    if language == "en":
-        return f"555-01{random.randint(0, 99):02d}"
-    return f"199-0000-{random.randint(0, 9999):04d}"
-
-
 def order_number(random: Random) -> str:
-    """Draw an order number: digits, or a letter and digits."""
-    digits = f"{random.randint(1000, 9999)}"
-    return digits if random.random() < 0.5 else f"{random.choice('ABCDEFGHKLMNPRSTVWXY')}-{digits}"
+    """Draw an order number: a letter and two digits."""
+    return f"{random.choice('ABCDEFGHKLMNPRSTVWXY')}{random.randint(10, 99)}"

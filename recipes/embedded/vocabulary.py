@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 SPECIAL = [PAD, BEGIN, END, "<|system|>", "<|user|>", "<|assistant|>"]
@@ -17,28 +17,31 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
+#: What a token may at most be: one or two digits, a word, one Chinese character, a space, a run of marks. A word is the
+#: same token wherever it stands, which is what makes copying it easy to learn.
+PIECES = r"\d{1,2}|[A-Za-z]+|[\u4e00-\u9fff]|\s|[^\sA-Za-z\d\u4e00-\u9fff]+"
+
+#: Small, and with normalised queries and keys: among the shapes tried it is the one that learns to copy within minutes.
 CONFIG = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
+    "architectures": ["Qwen3ForCausalLM"],
+    "model_type": "qwen3",
     "vocab_size": VOCABULARY,
-    "hidden_size": 256,
-    "intermediate_size": 768,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 8,
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
     "head_dim": 32,
     "max_position_embeddings": LONGEST,
-    "rope_theta": 1000.0,
-    "rms_norm_eps": 1e-5,
+    "rope_theta": 10000.0,
+    "rms_norm_eps": 1e-6,
     "hidden_act": "silu",
-    "initializer_range": 0.05,
+    "initializer_range": 0.08,
     "attention_bias": False,
-    "mlp_bias": False,
     "tie_word_embeddings": True,
     "pad_token_id": 0,
     "bos_token_id": 1,
     "eos_token_id": 2,
-    "dtype": "bfloat16",
 }
 
 GENERATION = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "do_sample": False, "max_new_tokens": 128}
@@ -66,14 +69,18 @@ def texts(corpus: Path) -> Iterator[str]:
 
 
 def train_tokenizer(corpus: Path) -> Tokenizer:
-    """Train a byte-level BPE tokenizer: every digit is a token, and any text comes back as it was."""
+    """Train a byte-level BPE tokenizer within :data:`PIECES`; any text comes back as it was."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
+        min_frequency=5,
         special_tokens=SPECIAL,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

@@ -250,7 +250,7 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
         "the arguments of a call must be an object",
     ),
     "a twin": (GOOD, "the same content as an earlier row"),
-    "another format's row without its answer": ({"instruction": "x"}, "`messages` is empty"),
+    "another format's row without its answer": ({"instruction": "x"}, "`messages` is missing"),
 }
 
 
@@ -400,3 +400,13 @@ def test_the_verdict_is_told_with_three_rows(make: Callable[..., Dataset], notes
     make([{"instruction": f"a{i}", "output": "b"} for i in range(150)])
     at = notes.notes.index("rows.jsonl: alpaca (100 of 100 rows looked at fit)")
     assert all(f"a{i}" in notes.notes[at + 1 + i] for i in range(3))
+
+
+def test_rows_of_text_between_conversations_are_read_as_text(make: Callable[..., Dataset]) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": "a"}]} for i in range(9)
+    ]
+    dataset = make([*rows, {"text": "a report of the day"}])
+    assert list(dataset.dropped()) == []
+    found = [record for split in dataset.splits for record in dataset.records(split)]
+    assert sum(type(record.content).__name__ == "Text" for record in found) == 1

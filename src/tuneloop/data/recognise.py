@@ -1,7 +1,8 @@
 """Which format a file has: its first rows are shown to every format, and the surest one wins.
 
 The verdict is for the whole file. A single row of which the winner is unsure (below 0.5) goes to another format,
-but only if that one is certain (0.9 or more); so a file of mixed rows is read, and every exception is counted.
+but only if that one is certain (0.9 or more), or if the row has no field that the winner reads; so a file of mixed
+rows is read, and every exception is counted.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Verdict:
         if self.declared or self.format.fits(row) >= UNSURE:
             return self.format
         best = max(_formats(), key=lambda format: format.fits(row))
-        return best if best.fits(row) >= CERTAIN else self.format
+        stranger = not row.keys() & set(self.format.fields)
+        return best if best.fits(row) >= (0.01 if stranger else CERTAIN) else self.format
 
 
 def recognise(rows: Sequence[Mapping[str, Any]], declared: Format | None, where: str) -> Verdict:

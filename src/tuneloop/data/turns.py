@@ -127,6 +127,8 @@ def conversation(value: Any, name: str) -> list[Message]:
     Raises:
         RecordError: Something in it is not as it should be.
     """
+    if value is None:
+        refuse(f"`{name}` is missing", name, "give the row its conversation, or name the column that holds it")
     messages: list[Message] = []
     for turn in listed(value, name):
         if not isinstance(turn, Mapping):

@@ -25,7 +25,7 @@ class Messages(Format):
 
     def content(self, row: Mapping[str, Any]) -> Chat:
         """Read one row."""
-        messages = turns.conversation(row.get("messages", []), "messages")
+        messages = turns.conversation(row.get("messages"), "messages")
         system = turns.optional(row, "system")
         if system.strip() and messages[0].role != "system":
             messages.insert(0, Message("system", system))
