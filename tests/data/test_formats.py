@@ -342,7 +342,7 @@ def test_a_dataset_version_can_be_a_source_again(make: Callable[..., Dataset], t
 
 def test_single_rows_of_another_format_are_read_where_they_are_certain(make: Callable[..., Dataset]) -> None:
     rows = [{"instruction": f"a{i}", "output": "b"} for i in range(5)]
-    dataset = make([*rows, GOOD, {"text": "no certain other format"}])
+    dataset = make([*rows, GOOD, {"input": "only half of the file's own format"}])
     (file,) = dataset.report["sources"][0]["files"]
     assert file["verdict"] == "alpaca"
     assert file["formats"] == {"alpaca": 5, "messages": 1}
