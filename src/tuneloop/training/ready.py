@@ -9,6 +9,7 @@ from torch import nn
 from tuneloop.errors import TrainingError
 from tuneloop.models import Base, Loaded, load_base, open_start
 from tuneloop.models.device import pick_device
+from tuneloop.models.generate import context_length
 from tuneloop.models.section import ModelSection
 from tuneloop.monitoring.progress import Progress
 from tuneloop.monitoring.section import MonitorSection
@@ -57,7 +58,7 @@ def open_to_learn(
             where="model.base",
             fix=f"write base: {origin['name']}, or train from the base alone",
         )
-    return open_start(start, section.adapter, store, device=device)
+    return open_start(start, section.adapter, store, device=device, seed=seed)
 
 
 def ready(
@@ -86,12 +87,13 @@ def ready(
         DataError: A row is too long and the task's ``on_overlength`` is ``error``.
         TrainingError: There is nothing to learn, no weight learns, or the precision cannot act here.
     """
+    length = _longest(section, loaded, progress)
 
     def rows(split: str) -> Encoded:
-        return encoded(dataset, split, task, loaded.tokenizer, section.max_length, store=store, progress=progress)
+        return encoded(dataset, split, task, loaded.tokenizer, length, store=store, progress=progress)
 
     training, validation = rows("train"), rows("validation")
-    refuse_empty(training, dataset, section.max_length)
+    refuse_empty(training, dataset, length)
     weights = [weight for weight in loaded.model.parameters() if weight.requires_grad]
     if not weights:
         raise TrainingError(
@@ -116,6 +118,17 @@ def ready(
         pad=loaded.tokenizer.pad_id,
         seed=seed,
     )
+
+
+def _longest(section: TrainSection, loaded: Loaded, progress: Progress) -> int:
+    """Tokens of the longest row: what the recipe says, or the model's context where that is shorter."""
+    context = context_length(loaded)
+    if context is None or section.max_length <= context:
+        return section.max_length
+    progress.note(
+        f"rows may have {context} tokens, as many as the model reads (train.max_length is {section.max_length})"
+    )
+    return context
 
 
 def _groups(weights: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

@@ -79,7 +79,7 @@ def train(
     done = store.find(Model, key)
     if done is not None:
         return store.get(Run, done.parents["run"]), done
-    parents = {"dataset": dataset.id} | ({"start": start.id} if start else {})
+    parents = _parents(dataset, start, base)
     with store.work(key) as folder, own_randomness(seed):
         loaded = open_to_learn(section, task, model, base, store, seed, start)
         learner = ready(section, loaded, task, dataset, monitor, store, seed, progress)
@@ -96,6 +96,11 @@ def train(
         tuned = _seal_model(loaded, task, store, {**parents, "run": run.id}, key, state)
     clear_work(store, key)
     return run, tuned
+
+
+def _parents(dataset: Dataset, start: Model | None, base: Base) -> dict[str, str]:
+    roles = {"dataset": dataset, "start": start, "base": base.artifact}
+    return {role: artifact.id for role, artifact in roles.items() if artifact is not None}
 
 
 def run_key(
