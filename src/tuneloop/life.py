@@ -172,7 +172,7 @@ def export(
     Raises:
         ModelError: A written form does not answer like the original.
     """
-    from tuneloop.export.export import export as stage
+    from tuneloop.exporting.export import export as stage
 
     model = model or train(recipe, store, progress)[1]
     bundle = stage(recipe.export, model=model, store=store, progress=progress)

@@ -28,7 +28,7 @@ FAMILIES: list[type[Part]] = [
         ("training.schedules", "Schedule"),
         ("monitoring.checks", "Check"),
         ("evaluation.metrics", "Metric"),
-        ("export.exporters", "Exporter"),
+        ("exporting.exporters", "Exporter"),
         ("serving.engines", "Engine"),
     )
 ]

@@ -121,7 +121,9 @@ def test_nothing_heavy_at_the_door(statement: str, forbidden: str) -> None:
 def test_the_public_face_is_what_it_says() -> None:
     import tuneloop
 
+    inside = {path.stem for path in SOURCE.iterdir()}
     for name in tuneloop.__all__:
         assert getattr(tuneloop, name).__doc__, name
+        assert name not in inside, f"importing the module {name} would hide the function of that name"
     with pytest.raises(AttributeError):
         _ = tuneloop.nothing

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 
 from tuneloop.data.section import DataSection
 from tuneloop.evaluation.section import EvaluateSection
-from tuneloop.export.section import ExportSection
+from tuneloop.exporting.section import ExportSection
 from tuneloop.feedback.section import FeedbackSection
 from tuneloop.models.section import ModelSection
 from tuneloop.monitoring.section import MonitorSection

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from pydantic import Field
 
 from tuneloop.errors import ModelError
-from tuneloop.export import probes
-from tuneloop.export.exporters import Exporter
+from tuneloop.exporting import probes
+from tuneloop.exporting.exporters import Exporter
 
 if TYPE_CHECKING:
     import torch

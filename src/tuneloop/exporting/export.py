@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tuneloop.export.section import ExportSection
+from tuneloop.exporting.section import ExportSection
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.store import Bundle, Model, Store
 from tuneloop.store.digest import of_value

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tuneloop.errors import ModelError
-from tuneloop.export import probes
-from tuneloop.export.export import export
-from tuneloop.export.exporters import merged
-from tuneloop.export.section import ExportSection
+from tuneloop.exporting import probes
+from tuneloop.exporting.export import export
+from tuneloop.exporting.exporters import merged
+from tuneloop.exporting.section import ExportSection
 from tuneloop.rows import Message
 from tuneloop.store import Bundle, Model, Store
 

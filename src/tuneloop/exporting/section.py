@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tuneloop.export.exporters import Exporter
+from tuneloop.exporting.exporters import Exporter
 from tuneloop.parts import OneOf, Section, find
 
 
