@@ -1,12 +1,13 @@
 """Write the reference pages from the code itself: ``docs/recipe.md``, ``docs/parts/*.md`` and ``docs/commands.md``.
 
-Run it after an option was added or its help changed: ``python docs/generate.py``. A test compares the pages with
-what this would write.
+Run it after an option was added or its help changed: ``python docs/generate.py``. ``--check`` writes nothing and fails
+where a page is out of date; a test does the same.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,8 +155,19 @@ def _doc(model: type) -> str:
     return (inspect.getdoc(model) or "").replace("``", "`")
 
 
+def stale() -> list[Path]:
+    """The pages that are missing or say something else than the classes do."""
+    return [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+
+
 def main() -> None:
-    """Write every page."""
+    """Write every page; with ``--check`` only name those that are out of date, and fail if there are any."""
+    if sys.argv[1:] == ["--check"]:
+        if old := stale():
+            sys.exit(
+                "out of date: " + ", ".join(str(path.relative_to(HERE)) for path in old) + ". Run docs/generate.py"
+            )
+        return
     for path, text in pages().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--rows", type=int, default=2000, help="rows of the instruction set")
-    parser.add_argument("--corpus-rows", type=int, default=120000, help="rows of the pretraining corpus")
+    parser.add_argument("--corpus-rows", type=int, default=240000, help="rows of the pretraining corpus")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

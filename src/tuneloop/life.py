@@ -12,13 +12,24 @@
     collect   Feedback + Dataset -> Dataset   <name>/dataset
     retrain   Dataset + champion -> Release   <name>/challenger
 
-Every act that was done before with the same inputs is found in the store and costs nothing.
+Every act that was done before with the same inputs is found in the store and costs nothing. An act takes the
+recipe, the store and, where it may take long, a ``progress`` that is told how far it is.
 
-Example:
-    >>> import tuneloop
-    >>> recipe = tuneloop.load({"data": {"sources": ["faq.jsonl"]}, "model": {"base": "embedded"}})
-    >>> recipe.train.adapter.name
-    'lora'
+Example::
+
+    recipe, store = tuneloop.load("faq.yaml"), tuneloop.Store()
+    dataset = tuneloop.prepare(recipe, store)
+    run, model = tuneloop.train(recipe, store)
+    report, bundle = tuneloop.evaluate(recipe, store), tuneloop.export(recipe, store)
+    release = tuneloop.release(recipe, store)
+    tuneloop.promote(recipe, store, why="better than the base")
+    "".join(tuneloop.chat(store).say("When are you open?"))
+    tuneloop.serve(recipe, store, ready=print)  # until Ctrl-C
+    life = tuneloop.retrain(recipe, store)  # collect, train, evaluate, export, release
+    tuneloop.rollback(recipe, store)
+    tuneloop.lineage(store, "chatcmpl-...").sources
+
+``docs/api.md`` tells more of each, with examples that a test runs.
 """
 
 from __future__ import annotations
@@ -27,6 +38,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from tuneloop.errors import StoreError
 from tuneloop.monitoring.progress import Progress, Silent
@@ -38,6 +51,9 @@ from tuneloop.store.digest import of_value
 if TYPE_CHECKING:
     from tuneloop.models.session import Session
     from tuneloop.store.trace import Trace
+
+SILENT = Silent()
+"""Shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +77,17 @@ def load(source: Path | str | Mapping[str, Any], changes: Sequence[str] = ()) ->
 
     Raises:
         RecipeError: With every problem found, each with its place and its fix.
+
+    Example:
+        >>> load({"data": {"sources": ["faq.jsonl"]}, "model": {"base": "embedded"}}, ["seed=7"]).seed
+        7
     """
     from tuneloop.recipe.load import load as read
 
     return read(source, changes)
 
 
-def prepare(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Dataset:  # noqa: B008
+def prepare(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Dataset:
     """Turn the recipe's raw rows into a dataset version.
 
     Raises:
@@ -83,7 +103,7 @@ def prepare(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Data
 def train(
     recipe: Recipe,
     store: Store,
-    progress: Progress = Silent(),  # noqa: B008
+    progress: Progress = SILENT,
     *,
     dataset: Dataset | None = None,
     start: Model | None = None,
@@ -126,7 +146,7 @@ def train(
 def evaluate(
     recipe: Recipe,
     store: Store,
-    progress: Progress = Silent(),  # noqa: B008
+    progress: Progress = SILENT,
     *,
     model: Model | None = None,
     dataset: Dataset | None = None,
@@ -139,6 +159,10 @@ def evaluate(
         progress: Takes what there is to show.
         model: The model; by default the recipe's own, trained if need be.
         dataset: Where the held-out rows are; by default the dataset the model was trained on.
+
+    Raises:
+        DataError: The split that is measured has no rows.
+        ModelError: A model cannot be opened, or its loss is not a number.
     """
     from tuneloop.evaluation.evaluate import evaluate as stage
 
@@ -160,13 +184,7 @@ def evaluate(
     return report
 
 
-def export(
-    recipe: Recipe,
-    store: Store,
-    progress: Progress = Silent(),  # noqa: B008
-    *,
-    model: Model | None = None,
-) -> Bundle:
+def export(recipe: Recipe, store: Store, progress: Progress = SILENT, *, model: Model | None = None) -> Bundle:
     """Write a model in the forms that the recipe asks for, each checked against the original.
 
     Raises:
@@ -210,7 +228,7 @@ def release(
         scores = report.scores if report else {}
         with store.draft() as folder:
             body = {"name": recipe.name, "parents": parents, "scores": scores}
-            (folder / "release.json").write_bytes(_json(body))
+            (folder / "release.json").write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
             made = store.seal(Release, folder, parents=parents, key=key, facts={"name": recipe.name})
     _point(recipe, store, "challenger", made, why)
     return made
@@ -271,16 +289,17 @@ def chat(store: Store, name: str = "champion") -> Session:
     Args:
         store: The store.
         name: Ref or id of a release or model.
+
+    Raises:
+        StoreError: Nothing, or more than one thing, has that name.
     """
     from tuneloop.models import open_model
     from tuneloop.models.session import Session
 
-    found = store.open(name)
-    model = store.get(Model, found.parents["model"]) if isinstance(found, Release) else store.get(Model, found.id)
-    return Session(open_model(model, store))
+    return Session(open_model(_model(store, name), store))
 
 
-def collect(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Dataset:  # noqa: B008
+def collect(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Dataset:
     """Turn the corrections that people gave into the next dataset version.
 
     Raises:
@@ -305,21 +324,19 @@ def collect(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Data
     return dataset
 
 
-def retrain(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Life:  # noqa: B008
+def retrain(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
     """Learn from what people corrected: collect, go on from the champion with replay of old rows, evaluate, release.
 
     The result becomes the challenger; :func:`promote` makes it the champion.
 
     Raises:
-        DataError: Nothing was collected since the champion was trained.
+        StoreError: There is no champion.
+        DataError: There are too few corrections, or none of them stands in the training split.
     """
     from tuneloop.data.prepare import from_records
     from tuneloop.feedback.replay import replay
 
-    champion = store.open(f"{recipe.name}/champion")
-    start = (
-        store.get(Model, champion.parents["model"]) if isinstance(champion, Release) else store.get(Model, champion.id)
-    )
+    start = _model(store, f"{recipe.name}/champion")
     dataset = collect(recipe, store, progress)
     chosen = replay(recipe.feedback, dataset=dataset, seed=recipe.seed)
     lesson = from_records(
@@ -347,7 +364,7 @@ def lineage(store: Store, name: str) -> Trace:
     return trace(store, name)
 
 
-def run(recipe: Recipe, store: Store, progress: Progress = Silent()) -> Life:  # noqa: B008
+def run(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
     """Walk the whole life of a recipe, skipping what is already done; the first release becomes the champion."""
     dataset = prepare(recipe, store, progress)
     run_, model = train(recipe, store, progress, dataset=dataset)
@@ -371,13 +388,13 @@ def _of_model(store: Store, kind: type[Any], recipe: Recipe, model: Model) -> An
     return found if found is not None and found.parents.get("model") == model.id else None
 
 
+def _model(store: Store, name: str) -> Model:
+    """The model that a name means, or the model of the release that it means."""
+    found = store.open(name)
+    return store.get(Model, found.parents["model"] if isinstance(found, Release) else found.id)
+
+
 def _dataset(recipe: Recipe, store: Store, progress: Progress) -> Dataset:
     """The newest dataset version of the recipe: the one the ref names, or the raw rows prepared."""
     id = store.refs.all().get(f"{recipe.name}/dataset")
     return store.get(Dataset, id) if id else prepare(recipe, store, progress)
-
-
-def _json(value: Any) -> bytes:
-    import msgspec
-
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

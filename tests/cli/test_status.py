@@ -1,5 +1,6 @@
 """What the process says and with what status it ends, whatever goes wrong."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
@@ -70,6 +71,39 @@ def test_a_fault_of_ours_keeps_its_traceback_and_ends_with_1(tmp_path: Path) -> 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "ZeroDivisionError: ours" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("met", "way"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "mb/model.safetensors"), "permission"),
+        (OSError(errno.ENOSPC, "No space left on device"), "free some space"),
+    ],
+)
+def test_what_the_machine_refuses_is_no_traceback(
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, met: OSError, way: str
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise met
+
+    monkeypatch.setattr(life, "run", refused)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    said = run("run", tmp_path / "good.yaml", "--store", tmp_path / "store")
+    assert said.status == 2
+    assert met.strerror in said.err
+    assert way in said.err
+
+
+@pytest.mark.parametrize("words", [["new", "rows.jsonl", "-o"], ["demo", "--no-chat", "--json"]])
+def test_a_file_that_cannot_be_written_is_told(
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    said = run(*words, tmp_path / "none" / "file")
+    assert said.status == 2
+    assert "make the folder" in said.err
+    assert not (tmp_path / ".tuneloop").exists(), "told before the work, not after it"
 
 
 def test_a_reader_that_goes_away_is_no_traceback(store: Store) -> None:

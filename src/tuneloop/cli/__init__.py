@@ -7,6 +7,7 @@ on (status 130); anything else is a fault of tuneloop and keeps its traceback (s
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -25,6 +26,14 @@ _SECTIONS = {
     "Use and learn on": ("chat", "serve", "collect", "retrain"),
     "Look": ("watch", "runs", "show", "lineage", "gc"),
 }
+
+_ROOM = "free some space (tuneloop gc removes what no ref reaches), then run the same command again"
+_PERMISSION = "give yourself permission to read and write there, then run the same command again"
+_DENIED = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _PERMISSION),
+}
+"""What the machine, not tuneloop, refuses, and the way out."""
 
 
 class Commands(click.Group):
@@ -117,6 +126,11 @@ def execute(args: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in _DENIED:
+            raise
+        _tell(TuneloopError(f"refused: {error.strerror}", where=str(error.filename or ""), fix=_DENIED[error.errno]))
+        return 2
     return status if isinstance(status, int) else 0
 
 

@@ -30,7 +30,11 @@ def command(file: Path | None, chat: bool, changes: tuple[str, ...], folder: Pat
     report, and a chat.
     """
     from tuneloop import embedded, life
+    from tuneloop.store.disk import writing
 
+    if file is not None:
+        with writing(file):
+            file.write_text("", encoding="utf-8")  # what cannot be written is told now, not after minutes of work
     began = time.monotonic()
     recipe = _options.read(embedded.recipe(), changes)
     store = _options.open_store(folder, make=True)

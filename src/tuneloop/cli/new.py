@@ -22,6 +22,7 @@ def command(data: str, base: str, name: str, output: Path | None, force: bool) -
     """
     from tuneloop.errors import DataError, RecipeError
     from tuneloop.recipe.new import named, starter
+    from tuneloop.store.disk import writing
 
     if "://" not in data and not glob(data):  # noqa: PTH207 - Path.glob takes no absolute pattern
         raise DataError("there are no rows here", where=data, fix="name a file, a folder or a glob that is there")
@@ -30,6 +31,7 @@ def command(data: str, base: str, name: str, output: Path | None, force: bool) -
     if target.exists() and not force:
         raise RecipeError(f"{target} is there already", where=str(target), fix="give --output FILE, or --force")
     text = starter(data, folder=target.parent, base=base, name=name)
-    target.write_text(text, encoding="utf-8")
+    with writing(target):
+        target.write_text(text, encoding="utf-8")
     click.echo(f"wrote {target}")
     click.echo(f"next: tuneloop check {target}   then: tuneloop run {target}")

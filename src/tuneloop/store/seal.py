@@ -89,6 +89,8 @@ def cannot_write(path: Path, error: OSError) -> StoreError:
         fix = "free some space (tuneloop gc removes what no ref reaches), then run the same command again"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         fix = "give yourself write permission there, or choose another store with --store FOLDER"
+    elif error.errno in (errno.ENOENT, errno.ENOTDIR):
+        fix = "make the folder first, or name another one"
     else:
         fix = "check the disk, then run the same command again: finished work is kept"
     return StoreError(f"cannot write: {error.strerror or error}", where=str(path), fix=fix)

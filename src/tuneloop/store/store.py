@@ -28,6 +28,7 @@ from tuneloop.errors import StoreError
 from tuneloop.store import seal as sealing
 from tuneloop.store.artifact import Artifact, Manifest, identify, read_manifest
 from tuneloop.store.digest import MANIFEST, of_folder
+from tuneloop.store.disk import writing
 from tuneloop.store.kinds import KINDS
 from tuneloop.store.refs import Refs
 
@@ -51,28 +52,22 @@ class Store:
     def __init__(self, root: Path | str = ".tuneloop") -> None:
         self.root = Path(root)
         self.refs = Refs(self.root / "refs.jsonl")
-        try:
+        with writing(self.root):
             for folder in ("artifacts", "work", "drafts", "cache"):
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise sealing.cannot_write(self.root, error) from error
 
     # --- putting in ------------------------------------------------------------------------------
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
         """Give an empty folder to write an artifact's files in; it vanishes unless it is sealed."""
-        try:
+        with writing(self.root / "drafts"):
             folder = Path(tempfile.mkdtemp(dir=self.root / "drafts"))
-        except OSError as error:
-            raise sealing.cannot_write(self.root / "drafts", error) from error
-        folder.chmod(0o755)
-        try:
-            yield folder
-        except OSError as error:
-            raise sealing.cannot_write(folder, error) from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.chmod(0o755)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def seal(self, kind: type[A], folder: Path, *, parents: dict[str, str], key: str, facts: dict[str, Any]) -> A:
         """Make a finished folder an artifact: name it by its content and move it in, in one atomic step.
@@ -108,8 +103,9 @@ class Store:
             StoreError: Another process is at this work.
         """
         folder = self.root / "work" / key[:20]
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -21,8 +21,8 @@ from tuneloop.errors import TrainingError
 from tuneloop.monitoring.progress import Progress
 from tuneloop.store import seal as sealing
 from tuneloop.store.digest import MANIFEST, FileEntry, of_folder
+from tuneloop.store.disk import writing
 from tuneloop.training import randomness
-from tuneloop.training.disk import writing
 from tuneloop.training.state import State
 
 

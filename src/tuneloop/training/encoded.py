@@ -19,8 +19,8 @@ from tuneloop.monitoring.progress import Progress
 from tuneloop.rows import Drop, Record
 from tuneloop.store import Dataset, Store
 from tuneloop.store.digest import of_value
+from tuneloop.store.disk import writing
 from tuneloop.tasks import Example, Task
-from tuneloop.training.disk import writing
 
 if TYPE_CHECKING:
     from tuneloop.models import Tokenizer

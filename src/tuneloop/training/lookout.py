@@ -12,8 +12,8 @@ from tuneloop.monitoring.history import History
 from tuneloop.monitoring.progress import Progress
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.rows import Chat, Message, Record, jsonl
+from tuneloop.store.disk import writing
 from tuneloop.tasks import Task
-from tuneloop.training.disk import writing
 from tuneloop.training.precision import Precision
 
 LONGEST = 128

@@ -26,7 +26,6 @@ from tuneloop.tasks import Task
 from tuneloop.training import loop
 from tuneloop.training.card import card
 from tuneloop.training.checkpoints import Checkpoints
-from tuneloop.training.disk import writing
 from tuneloop.training.environment import environment
 from tuneloop.training.interrupt import listening
 from tuneloop.training.lookout import Lookout
@@ -185,14 +184,14 @@ def _seal_run(
         "trained": proof["weights"]["trained"],
         "precision": proof["precision"]["used"],
     }
-    with writing(folder), store.draft() as draft:
+    with store.draft() as draft:
         for name in names:
             shutil.copyfile(folder / name, draft / name)
         return store.seal(Run, draft, parents=parents, key=key, facts=facts)
 
 
 def _seal_model(loaded: Loaded, task: Task, store: Store, parents: dict[str, str], key: str, state: State) -> Model:
-    with writing(store.root), store.draft() as draft:
+    with store.draft() as draft:
         facts = save_model(loaded, draft / "model")
         facts |= {"task": task.spelled(), "validation_loss": state.best[1] if state.best else None}
         _write_json(draft / "model.json", facts)
