@@ -41,12 +41,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tuneloop.errors import StoreError
+from tuneloop.errors import DataError, StoreError
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.recipe import Recipe
 from tuneloop.rows import Content
 from tuneloop.store import Artifact, Bundle, Dataset, Model, Move, Release, Report, Run, Store
 from tuneloop.store.digest import of_value
+from tuneloop.store.lineage import ancestors
 
 if TYPE_CHECKING:
     from tuneloop.models.session import Session
@@ -296,7 +297,7 @@ def chat(store: Store, name: str = "champion") -> Session:
     from tuneloop.models import open_model
     from tuneloop.models.session import Session
 
-    return Session(open_model(_model(store, name), store))
+    return Session(open_model(store.model(name), store))
 
 
 def collect(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Dataset:
@@ -316,11 +317,12 @@ def collect(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Datase
 
     found = stage(recipe.feedback, dataset=old, store=store, side=assign)
     if not found.report["new"]:
+        progress.note("there are no corrections that the dataset does not hold already")
         return old
     dataset = from_records(
         found.splits, store, parents={"dataset": old.id}, key=found.key, report=found.report, progress=progress
     )
-    _point(recipe, store, "dataset", dataset, f"collect: {found.report['corrections']} corrections")
+    _point(recipe, store, "dataset", dataset, f"collect: {found.report['new']} new")
     return dataset
 
 
@@ -331,13 +333,16 @@ def retrain(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
 
     Raises:
         StoreError: There is no champion.
-        DataError: There are too few corrections, or none of them stands in the training split.
+        DataError: There are too few corrections, the champion knows them all, or none stands in the training split.
     """
     from tuneloop.data.prepare import from_records
     from tuneloop.feedback.replay import replay
 
-    start = _model(store, f"{recipe.name}/champion")
+    start = store.model(f"{recipe.name}/champion")
     dataset = collect(recipe, store, progress)
+    if any(manifest.id == dataset.id for manifest in ancestors(store, start.id)):
+        fix = "serve it and send corrections to /feedback; a changed recipe is trained by tuneloop run"
+        raise DataError("nothing was corrected since the champion was trained", where=start.id, fix=fix)
     chosen = replay(recipe.feedback, dataset=dataset, seed=recipe.seed)
     lesson = from_records(
         chosen.splits, store, parents={"dataset": dataset.id}, key=chosen.key, report=chosen.report, progress=progress
@@ -386,12 +391,6 @@ def _of_model(store: Store, kind: type[Any], recipe: Recipe, model: Model) -> An
     id = store.refs.all().get(f"{recipe.name}/{kind.kind}")
     found = store.get(kind, id) if id else None
     return found if found is not None and found.parents.get("model") == model.id else None
-
-
-def _model(store: Store, name: str) -> Model:
-    """The model that a name means, or the model of the release that it means."""
-    found = store.open(name)
-    return store.get(Model, found.parents["model"] if isinstance(found, Release) else found.id)
 
 
 def _dataset(recipe: Recipe, store: Store, progress: Progress) -> Dataset:

@@ -69,7 +69,8 @@ def test_promote_and_rollback_move_the_champion(store: Store, run: Runs) -> None
     assert run("rollback", "faq", "--why", "worse answers", "--store", store.root).status == 0
     assert store.resolve("faq/champion") == first
     out = run("promote", "faq", second, "--store", store.root).out
-    assert out == f"faq/champion -> {second}\nbefore: {first}\n"
+    assert out.startswith(f"faq/champion -> {second}\nbefore: {first}\n")
+    assert "that before" in run("promote", "faq", second, "--store", store.root).out
 
 
 def test_gc_says_what_it_would_remove_and_removes_it(store: Store, run: Runs) -> None:
@@ -111,8 +112,10 @@ def test_explain_prints_help_default_and_other_names(run: Runs) -> None:
 
 def test_new_writes_a_recipe_once(tmp_path: Path, run: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "faq.jsonl").write_text("{}")
-    assert run("new", "faq.jsonl", "--base", "org/model").status == 0
+    (tmp_path / "faq.jsonl").write_text('{"question": "When?", "answer": "At nine."}\n')
+    said = run("new", "faq.jsonl", "--base", "org/model")
+    assert said.status == 0
+    assert "faq.jsonl: prompt_completion (1 of 1 rows looked at fit)" in said.out
     assert load(tmp_path / "faq.yaml").model.base == "org/model"
     assert run("new", "faq.jsonl").status == 2
     assert run("new", "faq.jsonl", "--force").status == 0

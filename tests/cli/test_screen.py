@@ -17,7 +17,10 @@ def test_a_row_in_a_pipe_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_progress_without_a_terminal_is_one_line_a_piece_of_work(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_without_a_terminal_is_one_line_a_piece_of_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_progress, "_NOTHING_SECONDS", 0.0)
     with _progress.working() as progress:
         progress.start("reading rows", 100)
         for done in range(100):
@@ -43,7 +46,25 @@ def test_long_work_tells_now_and_then(capsys: pytest.CaptureFixture[str], monkey
     assert 10 <= len(capsys.readouterr().err.splitlines()) <= 12
 
 
-def test_the_end_is_shown_also_when_work_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_work_is_told_with_the_time_it_took_itself_and_not_at_all_if_it_took_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    with _progress.working() as progress:
+        progress.start("looking at the sources")
+        progress.advance(1)
+        progress.start("writing rows")
+        now[0] = 2.0
+        progress.advance(56)
+        now[0] = 9.0  # what comes next takes its time before it begins
+    assert capsys.readouterr().err.split() == ["writing", "rows", "56", "2.0", "s"]
+
+
+def test_the_end_is_shown_also_when_work_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_progress, "_NOTHING_SECONDS", 0.0)
     with pytest.raises(ZeroDivisionError), _progress.working() as progress:
         progress.start("training", 5)
         raise ZeroDivisionError

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tuneloop
+from tuneloop.errors import DataError
 from tuneloop.store import Dataset, Model, Release, Store
 
 
@@ -113,6 +114,8 @@ def test_the_whole_circle(recipe: tuneloop.Recipe, tmp_path: Path) -> None:
 
     tuneloop.promote(recipe, store)
     assert store.refs.all()["sums/champion"] == second.release.id
+    with pytest.raises(DataError, match="nothing was corrected since"):
+        tuneloop.retrain(recipe, store)
     assert logits(store, "sums/champion") != before
 
     tuneloop.rollback(recipe, store, why="the life test says so")

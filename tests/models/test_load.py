@@ -254,3 +254,16 @@ def test_tied_embeddings_stay_tied_and_are_counted_once(folder: Path, store: Sto
     again = open_model(model, store).model
     assert again.get_output_embeddings().weight is again.get_input_embeddings().weight  # type: ignore[operator]
     assert model.facts["parameters"] == sum(p.numel() for p in again.parameters())
+
+
+@pytest.mark.parametrize("adapter", [lora, full])
+def test_saving_writes_nothing_to_the_terminal(
+    folder: Path, store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str], adapter: Any
+) -> None:
+    from transformers.utils import logging
+
+    loaded = tuned(load(store, folder), adapter())
+    logging.enable_progress_bar()
+    capfd.readouterr()
+    save_model(loaded, tmp_path / "out")
+    assert capfd.readouterr() == ("", "")

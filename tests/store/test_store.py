@@ -62,8 +62,9 @@ def test_names_are_refs_ids_beginnings_of_ids_and_ends_of_refs(store: Store) -> 
         store.resolve("nobody")
     other = put(store, "other")
     store.refs.move("chat/champion", other.id, why="test")
-    with pytest.raises(StoreError, match="more than one"):
+    with pytest.raises(StoreError, match="more than one") as error:
         store.resolve("champion")
+    assert "chat/champion, faq/champion" in str(error.value)
 
 
 def test_a_name_never_leads_out_of_the_store(store: Store, tmp_path: Path) -> None:
@@ -207,6 +208,15 @@ def test_gc_never_removes_what_a_ref_reaches_now_or_reached_lately(store: Store)
     assert left == {data.id, *(model.id for model in models[2:])}
     store.refs.rollback("faq/champion")
     store.verify("faq/champion")
+
+
+def test_gc_waits_for_work_whose_inputs_no_ref_reaches_yet(store: Store) -> None:
+    made = put(store)
+    with store.work("k" * 40):
+        assert collect(store, dry=True) == [made.id]
+        with pytest.raises(StoreError, match="training is going on"):
+            collect(store)
+    assert collect(store) == [made.id]
 
 
 def test_only_one_process_can_hold_a_piece_of_work(store: Store) -> None:

@@ -90,11 +90,11 @@ def _devices() -> Iterator[Look]:
     if torch.backends.mps.is_available():
         yield Look("device", "good", "Apple MPS")
         return
+    from tuneloop.training.precision import SMALL, cpu_has_bf16
+
     vector = torch.backends.cpu.get_cpu_capability()
-    if torch.cpu._is_amx_tile_supported():
-        yield Look("device", "note", f"CPU only, {vector} with AMX: bf16 for models from 50 million parameters")
-    else:
-        yield Look("device", "note", f"CPU only, {vector} without AMX: everything is computed in fp32")
+    half = f"bf16 for models from {SMALL // 10**6} million parameters" if cpu_has_bf16() else "no bf16: all in fp32"
+    yield Look("device", "note", f"CPU only, {vector}, {half}")
     if shutil.which("nvidia-smi"):
         mend = "install the torch that fits your driver: https://pytorch.org/get-started"
         yield Look("gpu", "slow", "there is an NVIDIA driver, but this torch has no CUDA", mend)

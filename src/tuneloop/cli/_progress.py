@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tuneloop.monitoring.progress import Progress
 
 _QUIET_SECONDS = 10.0
+_NOTHING_SECONDS = 0.05
 
 
 @contextmanager
@@ -38,18 +39,27 @@ class _Work:
         self.total: int | None = None
         self.done = 0
         self.figures: dict[str, float] = {}
-        self.began = 0.0
+        self.began = self.moved = 0.0
 
     def begin(self, what: str, total: int | None) -> None:
         self.what, self.total, self.done, self.figures = what, total, 0, {}
-        self.began = time.monotonic()
+        self.began, self.moved = time.monotonic(), 0.0
+
+    def come(self, done: int, figures_: Mapping[str, float] | None) -> None:
+        self.done, self.moved = done, time.monotonic()
+        self.figures |= figures_ or {}
 
     def end(self, width: int = 0) -> str:
-        """The line that stays when the work is over, cut to a width if one is given; empty if there was none."""
-        if not self.what:
+        """The line that stays when the work is over, cut to a width if one is given; empty if it took no time.
+
+        Work that tells how far it is was over when it last did so: what comes next may begin much later.
+        """
+        seconds = (self.moved or time.monotonic()) - self.began
+        if not self.what or seconds < _NOTHING_SECONDS:
+            self.what = ""
             return ""
         count = f"{self.done:,}" if self.done else ""
-        line = f"{self.what:<38}  {count:>8}  {duration(time.monotonic() - self.began):>11}"
+        line = f"{self.what:<38}  {count:>8}  {duration(seconds):>11}"
         self.what = ""
         room = max(1, width - len(line) - 3) if width else 0
         return f"{line}  {figures(self.figures, room)}".rstrip()
@@ -68,8 +78,7 @@ class _Lines(_Work):
         self._told = time.monotonic()
 
     def advance(self, done: int, figures_: Mapping[str, float] | None = None) -> None:
-        self.done = done
-        self.figures |= figures_ or {}
+        self.come(done, figures_)
         if time.monotonic() - self._told >= _QUIET_SECONDS:
             self._told = time.monotonic()
             of = f"/{self.total:,}" if self.total else ""
@@ -112,8 +121,7 @@ class _Live(_Work):
         self._bar.start()
 
     def advance(self, done: int, figures_: Mapping[str, float] | None = None) -> None:
-        self.done = done
-        self.figures |= figures_ or {}
+        self.come(done, figures_)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, figures=self._shown())
 
@@ -125,7 +133,7 @@ class _Live(_Work):
     def note(self, text: str) -> None:
         """Print it above the bar."""
         target = self._bar.console if self._bar is not None else console(err=True)
-        target.print(text, markup=False, soft_wrap=True)
+        target.print(text, markup=False)
 
     def close(self) -> None:
         if self._bar is not None:

@@ -25,6 +25,9 @@ _SHORT = {
     "train/epoch": ("epoch", "{:.2f}"),
 }
 
+_NARROW = 24
+"""Columns below which a last column is not worth wrapping."""
+
 
 def console(*, err: bool = False) -> Console:
     """A rich console that wraps to a terminal's width and never wraps in a file or pipe."""
@@ -36,19 +39,31 @@ def console(*, err: bool = False) -> Console:
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
     """Print an aligned table without frames; the columns in ``right`` are aligned to the right.
 
-    On a terminal the last column is wrapped to its width; in a file or pipe every row is one line.
+    On a terminal the last column is wrapped to its width, or stands below the others where that leaves too little;
+    in a file or pipe every row is one line.
     """
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(wide, column)) for column in zip(header, *cells, strict=True)]
-    room = max(20, terminal() - sum(widths[:-1]) - 2 * len(widths[:-1])) if sys.stdout.isatty() else 0
+    indent = sum(widths[:-1]) + 2 * len(widths[:-1])
+    room = terminal() - indent if sys.stdout.isatty() else 0
+    below = bool(room) and room < min(widths[-1], _NARROW)
+    if below:
+        indent, room = 4, terminal() - 4
     if any(header):
         click.secho(_row(header, widths, right), bold=True)
     for row in cells:
         *first, last = row
         lines = wrap(last, room) if room and wide(last) > room else [last]
-        click.echo(_row([*first, lines[0]], widths, right))
-        for line in lines[1:]:
-            click.echo(" " * (sum(widths[:-1]) + 2 * len(first)) + line)
+        click.echo(_row([*first, "" if below else lines[0]], widths, right))
+        for line in lines if below and last else lines[1:]:
+            click.echo(" " * indent + line)
+
+
+def paragraph(text: str, indent: int) -> str:
+    """Wrap a sentence to the terminal's width, its later lines indented; in a file or pipe it stays one line."""
+    if not sys.stdout.isatty():
+        return text
+    return "\n".join(wrap(text, max(_NARROW, terminal() - 1), subsequent_indent=" " * indent))
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from tuneloop.cli import _options
-from tuneloop.cli._screen import figure, pairs, table
+from tuneloop.cli._screen import figure, pairs, paragraph, table
 
 if TYPE_CHECKING:
     from tuneloop.life import Life
-    from tuneloop.store import Artifact, Dataset, Move, Report, Run
+    from tuneloop.store import Artifact, Bundle, Dataset, Move, Report, Run
 
 A = TypeVar("A", bound="Artifact")
 
@@ -33,7 +33,10 @@ def dataset(made: Dataset) -> None:
     from collections import Counter
 
     report = made.report
+    collected = report.get("made", {})
     click.echo()
+    if "new" in collected:
+        click.echo(f"corrected answers: {collected['new']:,}, in the place of old rows: {collected['superseded']:,}")
     pairs({name: figure(count).rjust(9) for name, count in {**report["rows"], **report["splits"]}.items()})
     reasons = Counter(f"{drop.step}: {drop.reason}" for drop in made.dropped())
     if reasons:
@@ -41,13 +44,20 @@ def dataset(made: Dataset) -> None:
         table(("rows", "why"), [(f"{count:,}", reason) for reason, count in reasons.most_common(8)], right=(0,))
 
 
+def bundle(made: Bundle) -> None:
+    """Print where each form is."""
+    for form in made.facts["forms"]:
+        click.echo(f"{form.ljust(8)} {made.folder / form}")
+
+
 def findings(run: Run) -> None:
     """Print what the checks found in a run."""
     for finding in run.findings():
         colour = {"good": "green", "warning": "yellow", "error": "red"}.get(finding.severity)
-        click.secho(f"{finding.severity.ljust(8)} {finding.check}: {finding.evidence}", fg=colour)
+        told = f"{finding.severity.ljust(8)} {finding.check}: {finding.evidence}"
+        click.secho(paragraph(told, 9), fg=colour)
         if finding.advice:
-            click.echo(f"         {finding.advice}")
+            click.echo(" " * 9 + paragraph(finding.advice, 9))
 
 
 def scores(report: Report) -> None:
@@ -94,5 +104,15 @@ def whole_life(life: Life, *, as_json: bool = False) -> None:
 def move(made: Move) -> None:
     """Print where a ref points now, and where it pointed before."""
     click.echo(f"{made.name} -> {made.id}")
+    if made.previous == made.id:
+        click.echo("it was that before, too")
+        return
     if made.previous:
         click.echo(f"before: {made.previous}")
+    click.echo("a running service follows within a second or two")
+
+
+def then(*commands: str) -> None:
+    """Print the commands that come next, one below the other."""
+    for number, command in enumerate(commands):
+        click.echo(f"{'     ' if number else 'next:'} {command}")

@@ -31,7 +31,7 @@ def command(recipe: Path, changes: tuple[str, ...], as_json: bool) -> None:
     from tuneloop.recipe.spell import spell
 
     click.echo(spell(read), nl=False)
-    click.echo(f"# {recipe} is sound.", err=True)
+    click.echo(f"# {recipe} is sound. next: tuneloop estimate {recipe}   then: tuneloop run {recipe}", err=True)
 
 
 def _sources(read: Recipe, file: Path) -> None:

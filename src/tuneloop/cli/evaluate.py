@@ -33,3 +33,4 @@ def command(recipe: Path, model: str, changes: tuple[str, ...], folder: Path, as
         _options.print_json({"id": report.id, "folder": str(report.folder), "scores": report.scores})
         return
     _told.artifact(report, then=_told.scores)
+    _told.then(f"tuneloop export {recipe}{_options.said(folder)}", f"tuneloop release {recipe}{_options.said(folder)}")

@@ -29,4 +29,6 @@ def command(recipe: Path, model: str, changes: tuple[str, ...], folder: Path, as
     chosen = store.get(Model, model) if model else None
     with working() as progress:
         bundle = life.export(read, store, progress, model=chosen)
-    _told.artifact(bundle, as_json=as_json)
+    _told.artifact(bundle, as_json=as_json, then=_told.bundle)
+    if not as_json:
+        _told.then(f"tuneloop release {recipe}{_options.said(folder)}")

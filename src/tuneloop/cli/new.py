@@ -18,7 +18,7 @@ def command(data: str, base: str, name: str, output: Path | None, force: bool) -
     """Write a commented recipe for rows of your own.
 
     DATA is a file, a folder, a glob, or hf://owner/name. The rows may be JSON lines, JSON, CSV, TSV,
-    Parquet or text, in any of the usual forms.
+    Parquet or text, in any of the usual forms; it is said what they are taken for.
     """
     from tuneloop.errors import DataError, RecipeError
     from tuneloop.recipe.new import named, starter
@@ -34,4 +34,17 @@ def command(data: str, base: str, name: str, output: Path | None, force: bool) -
     with writing(target):
         target.write_text(text, encoding="utf-8")
     click.echo(f"wrote {target}")
+    if "://" not in data:
+        _rows(data)
     click.echo(f"next: tuneloop check {target}   then: tuneloop run {target}")
+
+
+def _rows(data: str) -> None:
+    """Say what the rows are taken for, with the first of each file."""
+    from tuneloop.data.glance import look
+    from tuneloop.data.section import Source
+
+    for counts in look(Source(path=data), Path()):
+        click.echo(f"{counts.name}: {counts.verdict}")
+        for sample in counts.samples[:1]:
+            click.echo(f"  {sample}")

@@ -26,3 +26,7 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool)
     with working() as progress:
         dataset = life.prepare(read, _options.open_store(folder, make=True), progress)
     _told.artifact(dataset, as_json=as_json, then=_told.dataset)
+    if not as_json:
+        _told.then(
+            f"tuneloop estimate {recipe}{_options.said(folder)}", f"tuneloop run {recipe}{_options.said(folder)}"
+        )

@@ -26,4 +26,4 @@ def command(recipe: Path, why: str, changes: tuple[str, ...], folder: Path, as_j
     made = life.release(read, _options.open_store(folder), why=why)
     _told.artifact(made, as_json=as_json)
     if not as_json:
-        click.echo(f"next: tuneloop promote {recipe}{_options.said(folder)}")
+        _told.then(f"tuneloop promote {recipe}{_options.said(folder)}")

@@ -28,4 +28,4 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool)
         done = life.retrain(read, _options.open_store(folder), progress)
     _told.whole_life(done, as_json=as_json)
     if not as_json:
-        click.echo(f"next: tuneloop promote {recipe}{_options.said(folder)}")
+        _told.then(f"tuneloop promote {recipe}{_options.said(folder)}")

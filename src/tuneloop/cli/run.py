@@ -32,7 +32,7 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool)
     if as_json:
         return
     if store.resolve(f"{read.name}/champion") == done.release.id:
-        click.echo(f"next: tuneloop chat {read.name}/champion{_options.said(folder)}")
-        click.echo(f"      tuneloop serve {recipe}{_options.said(folder)}")
+        said = _options.said(folder)
+        _told.then(f"tuneloop chat {read.name}/champion{said}", f"tuneloop serve {recipe}{said}")
     else:
-        click.echo(f"next: tuneloop promote {recipe}{_options.said(folder)}   (another release is the champion)")
+        _told.then(f"tuneloop promote {recipe}{_options.said(folder)}   (another release is the champion)")

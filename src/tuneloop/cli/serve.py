@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -26,4 +27,14 @@ def command(recipe: Path, name: str | None, changes: tuple[str, ...], folder: Pa
         click.echo(f"serving {name or f'{read.name}/champion'} at {address}")
         click.echo(f"  OpenAI clients: base_url={address.rstrip('/')}/v1   stop: Ctrl-C")
 
+    switches = logging.getLogger("tuneloop.serving.serve")
+    switches.setLevel(logging.INFO)
+    switches.addHandler(_Told())
     life.serve(read, _options.open_store(folder), name, ready)
+
+
+class _Told(logging.Handler):
+    """Prints what the service says of itself: that it answers with another model now, or why it does not."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(record.getMessage())

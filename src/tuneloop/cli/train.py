@@ -26,3 +26,5 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool)
     with working() as progress:
         run, model = life.train(read, _options.open_store(folder, make=True), progress)
     _told.artifact(model, as_json=as_json, then=lambda _: _told.findings(run))
+    if not as_json:
+        _told.then(f"tuneloop evaluate {recipe}{_options.said(folder)}")

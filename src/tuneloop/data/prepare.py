@@ -55,6 +55,7 @@ def prepare(
     progress = progress or Silent()
     progress.start("looking at the sources")
     sources = open_sources(section, folder)
+    progress.advance(sum(len(source.files) for source in sources))
     key = of_value(
         {
             "version": VERSION,
@@ -114,6 +115,7 @@ def from_records(
                     writer.add(split, record)
                     if writer.kinds.total() % TELL == 0:
                         progress.advance(writer.kinds.total())
+        progress.advance(writer.kept)
         full = {"rows": {"read": writer.kept, "kept": writer.kept, "dropped": 0}, **writer.report(), "made": report}
         _check_training(full)
         _finish(draft, full, writer)

@@ -13,6 +13,7 @@ from tuneloop.errors import ModelError
 from tuneloop.models.adapters import Adapter
 from tuneloop.models.device import pick_device
 from tuneloop.models.find import Base, base_of, of_model
+from tuneloop.models.merge import merged
 from tuneloop.models.quiet import quietly
 from tuneloop.models.section import ModelSection
 from tuneloop.models.tokenizer import Tokenizer
@@ -127,12 +128,14 @@ def open_start(
         ModelError: The model or its base cannot be opened.
         TrainingError: The adapter in the store has other options than the recipe's.
     """
+    from peft import PeftModel
+
     loaded = open_model(model, store, device=device, trainable=True)
-    if not model.is_adapter and adapter.name != "full":
-        loaded.base = of_model(model, store)
-        loaded.section = loaded.section.model_copy(update={"init": "pretrained"})
     torch.manual_seed(seed)
     loaded.model = adapter.attach(loaded.model)
+    if not model.is_adapter and isinstance(loaded.model, PeftModel):
+        loaded.base = of_model(model, store)
+        loaded.section = loaded.section.model_copy(update={"init": "pretrained"})
     return loaded
 
 
@@ -220,8 +223,8 @@ class _ByName:
 def _weights(base: Base, section: ModelSection, task: Loads) -> nn.Module:
     if base.under is not None:
         below = _weights(base.under, section, task)
-        merged: nn.Module = _with_adapter(below, base.folder, trainable=False).merge_and_unload()
-        return merged
+        plain: nn.Module = merged(_with_adapter(below, base.folder, trainable=False))
+        return plain
     return _open(base.folder, task, section)
 
 

@@ -23,6 +23,9 @@ def save_model(loaded: Loaded, folder: Path) -> dict[str, Any]:
     """
     from peft import PeftModel
 
+    from tuneloop.models.quiet import quietly
+    from tuneloop.models.residual import as_plain
+
     model: Any = loaded.model
     folder.mkdir(parents=True, exist_ok=True)
     is_adapter = isinstance(model, PeftModel)
@@ -30,15 +33,19 @@ def save_model(loaded: Loaded, folder: Path) -> dict[str, Any]:
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     if is_adapter:
         # The same training must give the same bytes: no path of this machine, and a set of names in one order.
-        config = model.peft_config["default"]
+        config, state = as_plain(model)
         config.base_model_name_or_path = loaded.base.name
         config.target_modules = sorted(config.target_modules)
-        model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
-        (folder / "README.md").unlink(missing_ok=True)
-    else:
-        model.save_pretrained(str(folder))
-    _settings(inner, loaded).save_pretrained(str(folder))
-    loaded.tokenizer.save(folder)
+    with quietly():
+        if is_adapter:
+            own, model.peft_config["default"] = model.peft_config["default"], config
+            model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False, state_dict=state)
+            model.peft_config["default"] = own
+            (folder / "README.md").unlink(missing_ok=True)
+        else:
+            model.save_pretrained(str(folder))
+        _settings(inner, loaded).save_pretrained(str(folder))
+        loaded.tokenizer.save(folder)
     base = loaded.base
     return {
         "form": "adapter" if is_adapter else "full",

@@ -109,7 +109,9 @@ def _told(place: shapes.Place) -> Explanation:
         help_text,
         shapes.words(place.shape) if place.info is not None and place.shape.kind != "section" else "",
         _default(default) if not options else "",
-        tuple(f"{', '.join(each.tools)}: `{each.name}`" for each in called_elsewhere(place.dotted)),
+        tuple(
+            f"{', '.join(each.tools)}: `{each.name}`" for each in (called_elsewhere(place.dotted) if place.path else ())
+        ),
         block(place.path) if place.info is not None and place.shape.kind != "section" else "",
         options,
         tuple(parts_of(shape.type)) if shape.kind == "part" else (),

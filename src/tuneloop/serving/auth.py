@@ -33,9 +33,9 @@ class Keys:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ServeError(
-                f"the key file cannot be read: {error}",
+                f"the key file cannot be read: {getattr(error, 'strerror', None) or error}",
                 where=str(path),
-                fix="give serve.keys a file with one key a line",
+                fix="give serve.keys a file with one key per line",
             ) from error
         digests = []
         for number, line in enumerate(lines, 1):

@@ -109,7 +109,7 @@ class Service:
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
             self._server = uvicorn.Server(config)
-            follower = threading.Thread(target=self._follow, args=[seen], name="tuneloop-follow")
+            follower = threading.Thread(target=self._follow, args=[seen], name="tuneloop-follow", daemon=True)
             follower.start()
             stack.callback(follower.join)
             stack.callback(self._stopped.set)

@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+from tuneloop.errors import StoreError
 from tuneloop.store.lineage import ancestors
 from tuneloop.store.store import DAY, Store
 
@@ -42,10 +43,20 @@ def collect(store: Store, *, history: int = 3, dry: bool = False) -> list[str]:
 
     Returns:
         The ids that were (or, if ``dry``, would be) removed.
+
+    Raises:
+        StoreError: A process is at work, whose inputs no ref may reach yet.
     """
     found = unreachable(store, history=history)
     if dry:
         return found
+    for lock in sorted((store.root / "work").glob("*.lock")):
+        if _is_held(lock):
+            raise StoreError(
+                "a training is going on, and may need what no ref reaches yet",
+                where=str(lock.with_suffix("")),
+                fix="wait for its end, or stop it (Ctrl-C keeps its state) and run tuneloop gc again",
+            )
     for id in found:
         doomed = store.root / "drafts" / f"gone-{id}"
         shutil.rmtree(doomed, ignore_errors=True)
@@ -70,3 +81,13 @@ def clear_work(store: Store, key: str) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process holds the lock of a piece of work."""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -29,7 +29,7 @@ from tuneloop.store import seal as sealing
 from tuneloop.store.artifact import Artifact, Manifest, identify, read_manifest
 from tuneloop.store.digest import MANIFEST, of_folder
 from tuneloop.store.disk import writing
-from tuneloop.store.kinds import KINDS
+from tuneloop.store.kinds import KINDS, Model, Release
 from tuneloop.store.refs import Refs
 
 A = TypeVar("A", bound=Artifact)
@@ -149,12 +149,14 @@ class Store:
             return name
         ids = [folder.name for folder in (self.root / "artifacts").iterdir()]
         found = {id for id in ids if len(name) >= 4 and (id.startswith(name) or id.split("-", 1)[-1].startswith(name))}
-        found |= {id for ref, id in refs.items() if ref.endswith(f"/{name}")}
+        ending = {ref: id for ref, id in refs.items() if ref.endswith(f"/{name}")}
+        found |= set(ending.values())
         if len(found) == 1:
             return found.pop()
         if found:
+            meant = sorted([*ending, *(found - set(ending.values()))])
             raise StoreError(
-                f"{name!r} means more than one artifact", where=", ".join(sorted(found)), fix="say more of the name"
+                f"{name!r} means more than one", where=str(self.root), fix=f"say which: {', '.join(meant)}"
             )
         raise StoreError(
             f"nothing is called {name!r}",
@@ -186,6 +188,15 @@ class Store:
                 fix=f"name a {kind.kind}: tuneloop runs",
             )
         return found
+
+    def model(self, name: str) -> Model:
+        """Open the model that a name means, or the model of the release that it means.
+
+        Raises:
+            StoreError: There is none, or it is neither a model nor a release.
+        """
+        found = self.open(name)
+        return self.get(Model, found.parents["model"] if isinstance(found, Release) else found.id)
 
     def verify(self, name: str) -> None:
         """Compare every file of an artifact with the digests in its manifest.

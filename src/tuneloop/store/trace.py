@@ -16,6 +16,8 @@ from tuneloop.store.lineage import ancestors, descendants
 from tuneloop.store.store import Store
 
 SHOWN = 5
+ANSWERS = ("chatcmpl-", "cmpl-")
+"""How the ids of answers begin."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -59,6 +61,12 @@ def trace(store: Store, name: str) -> Trace:
         StoreError: Nothing has that name.
     """
     exchange = _exchange(store, name)
+    if exchange is None and name.startswith(ANSWERS):
+        raise StoreError(
+            f"no answer has the id {name!r}",
+            where=str(store.root / "exchanges.db"),
+            fix="give the id as the client got it; answers are kept while serve.log is true",
+        )
     start = exchange.release if exchange else store.resolve(name)
     chain = ancestors(store, start)
     dataset = next((manifest for manifest in chain if manifest.kind == Dataset.kind), None)

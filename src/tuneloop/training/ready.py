@@ -53,6 +53,12 @@ def open_to_learn(
         return loaded
     origin = start.facts["base"]
     if origin["artifact"] is None and origin["digest"] != base.digest:
+        if origin["name"] == base.name:
+            raise TrainingError(
+                f"the base {base.name} has changed since {start.id} was tuned on it",
+                where=str(base.folder),
+                fix="restore the files it had then, or train again from the base as it is now: tuneloop run",
+            )
         raise TrainingError(
             f"{start.id} was tuned from the base {origin['name']}, not from the recipe's {base.name}",
             where="model.base",

@@ -52,6 +52,7 @@ class Merged(Exporter):
 
         from tuneloop.models import save_model
         from tuneloop.models.generate import context_length
+        from tuneloop.models.merge import merged
         from tuneloop.models.quiet import quietly
 
         loaded.model.float().eval()
@@ -59,7 +60,7 @@ class Merged(Exporter):
         asked = probes.prompts(loaded.tokenizer, vocabulary, context_length(loaded))
         original = probes.logits(loaded.model, asked)
         answered = probes.answers(loaded, asked)
-        loaded.model = _merged(loaded.model)
+        loaded.model = merged(loaded.model)
         merge = probes.farthest(original, probes.logits(loaded.model, asked))
         self._refuse(merge, "merging the adapter changes the answers", folder)
         expected = _rounded(loaded.model, self.dtype, asked)
@@ -99,38 +100,6 @@ class Merged(Exporter):
                 fix="check that model and base are whole (tuneloop show MODEL); a model of many billions of weights "
                 "may need a larger export.to.merged.tolerance",
             )
-
-
-def _merged(model: Any) -> Any:
-    """The plain model with the adapter merged in; a model without adapter is given back as it is."""
-    from peft import PeftModel
-
-    if not isinstance(model, PeftModel):
-        return model
-    inner = model.get_base_model()
-    if inner.config.get_text_config().tie_word_embeddings:
-        _untie(inner)
-    return model.merge_and_unload(safe_merge=True)
-
-
-def _untie(inner: Any) -> None:
-    """Give input and output embeddings weights of their own where tuning has made them differ.
-
-    That is so where an adapter, or a copy of its own (``modules_to_save``), sits on one of them: merging into the
-    shared weights would change the other too, and saving them as tied would keep only one.
-    """
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from peft.utils import ModulesToSaveWrapper
-    from torch import nn
-
-    head = inner.get_output_embeddings()
-    if not any(isinstance(end, BaseTunerLayer | ModulesToSaveWrapper) for end in (inner.get_input_embeddings(), head)):
-        return
-    if not isinstance(head, ModulesToSaveWrapper):
-        layer: Any = head.get_base_layer() if isinstance(head, BaseTunerLayer) else head
-        layer.weight = nn.Parameter(layer.weight.detach().clone(), requires_grad=False)
-    inner.config.tie_word_embeddings = False
-    inner.config.get_text_config().tie_word_embeddings = False
 
 
 def _rounded(model: Any, dtype: str, asked: list[tuple[int, ...]]) -> list[torch.Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuneloop.parts import Part
 
@@ -27,3 +27,19 @@ class Adapter(Part, ABC):
         Raises:
             TrainingError: An option cannot act (a module name that matches nothing).
         """
+
+    def pace(self, name: str) -> float:  # noqa: ARG002
+        """How many times the learning rate one weight learns with.
+
+        Args:
+            name: The weight's name in the model that :meth:`attach` gave.
+        """
+        return 1.0
+
+    def acts(self, model: nn.Module) -> dict[str, Any]:  # noqa: ARG002
+        """Say for the run's receipts what the options made of a model, read from the model itself.
+
+        Args:
+            model: What :meth:`attach` gave.
+        """
+        return {}

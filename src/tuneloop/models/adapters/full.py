@@ -20,9 +20,7 @@ class Full(Adapter):
 
     def attach(self, model: nn.Module) -> nn.Module:
         """Free all weights; an adapter that the model already carries is merged into it first."""
-        from peft import PeftModel
+        from tuneloop.models.merge import merged
 
-        if isinstance(model, PeftModel):
-            merged: nn.Module = model.merge_and_unload()
-            model = merged
-        return model.requires_grad_(True).train()
+        plain: nn.Module = merged(model)
+        return plain.requires_grad_(True).train()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from pydantic import Field, field_validator
 
 from tuneloop.errors import TrainingError
 from tuneloop.models.adapters import Adapter
+from tuneloop.models.layers import blocks, ending, linear_layers, with_ends
 from tuneloop.models.quiet import quietly
 
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ class Lora(Adapter):
     The layer's output becomes ``W x + (lora_alpha / r) B A x`` with ``A`` of ``r`` rows and ``B`` of ``r`` columns;
     ``B`` starts at zero, so that training starts at the base model.
 
+    ``pissa`` and ``olora`` take their first matrices out of the weights themselves, which changes what stays frozen.
+    Such an adapter is saved as the plain LoRA of twice the rank that equals it on the untouched base; training that
+    goes on from it goes on at twice the rank. With DoRA the sum ``V = W + (lora_alpha / r) B A`` is scaled, row by row,
+    to a learned length: ``m V / |V|``.
+
     Source:
-        Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021, section 4.1.
+        Hu et al., LoRA, 2021, section 4.1; Kalajdzievski, rsLoRA, 2023; Liu et al., DoRA, 2024, equation 5;
+        Meng et al., PiSSA, 2024; Büyükakyüz, OLoRA, 2024; Hayou et al., LoRA+, 2024.
     """
 
     r: int = Field(8, ge=1)
@@ -36,6 +43,20 @@ class Lora(Adapter):
     """Share of the product's inputs set to zero in training."""
     target_modules: list[str] | str = ALL
     """Layers that get one: ends of module names, a regular expression, or ``all-linear`` (all but the output head)."""
+    layers_to_transform: list[int] | None = Field(None, min_length=1)
+    """Blocks whose layers get one, counted from 0; null takes all."""
+    use_rslora: bool = False
+    """Scale by ``lora_alpha / sqrt(r)`` instead, so that the steps of a high rank do not shrink."""
+    use_dora: bool = False
+    """Learn a length for each row of the adapted weights too; slower, and often better at a low rank."""
+    init_lora_weights: Literal[True, "gaussian", "pissa", "olora"] = True
+    """First values: ``true`` (random ``A``), ``gaussian`` (normal ``A``), or the strongest part of each weight, by its
+    singular values (``pissa``) or its QR decomposition (``olora``)."""
+    modules_to_save: list[str] | None = Field(None, min_length=1)
+    """Modules that learn whole beside it, by ends of their names: ``[embed_tokens, norm]``. An embedding that shares
+    its weights with the output head gets its own."""
+    loraplus_lr_ratio: float = Field(1.0, ge=1)
+    """How many times faster ``B`` learns than ``A`` (LoRA+); the paper advises 16."""
 
     @field_validator("target_modules")
     @classmethod
@@ -64,31 +85,91 @@ class Lora(Adapter):
         from peft import LoraConfig, PeftModel, get_peft_model
         from transformers.pytorch_utils import Conv1D
 
+        from tuneloop.models.residual import remember_first
+
         if isinstance(model, PeftModel):
             return self._go_on(model)
-        layers = _linear_layers(model)
-        chosen = self._choose(layers)
+        chosen = self._choose(model)
         self._rank_fits(chosen)
+        turned = any(isinstance(layer, Conv1D) for layer in chosen.values())
+        if turned and self.init_lora_weights == "olora":
+            raise TrainingError(
+                f"olora cannot start from the turned matrices of {type(model).__name__}",
+                where="train.adapter.lora.init_lora_weights",
+                fix="write init_lora_weights: pissa",
+            )
         config = LoraConfig(
             r=self.r,
             lora_alpha=self.lora_alpha,
             lora_dropout=self.lora_dropout,
             target_modules=sorted(_short(chosen, model)),
-            fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in chosen.values()),
+            use_rslora=self.use_rslora,
+            use_dora=self.use_dora,
+            init_lora_weights=self.init_lora_weights,
+            modules_to_save=sorted(self._whole(model, chosen)) or None,
+            fan_in_fan_out=turned,
             task_type="CAUSAL_LM",
         )
         with quietly():
             adapted: nn.Module = get_peft_model(model, config)
+        if self._takes_from_base:
+            remember_first(adapted)
         return adapted.train()
 
-    def _choose(self, layers: dict[str, nn.Module]) -> dict[str, nn.Module]:
-        if self.target_modules == ALL:
-            return layers
-        wanted = [self.target_modules] if isinstance(self.target_modules, str) else self.target_modules
+    def pace(self, name: str) -> float:
+        """``loraplus_lr_ratio`` for the matrices ``B``, 1 for all else."""
+        return self.loraplus_lr_ratio if ".lora_B." in name else 1.0
+
+    def acts(self, model: nn.Module) -> dict[str, Any]:
+        """Read rank, scale, dropout and what learns from the adapted layers themselves."""
+        from peft.tuners.lora import LoraLayer
+        from peft.utils import ModulesToSaveWrapper
+
+        layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
+        whole = [name for name, module in model.named_modules() if isinstance(module, ModulesToSaveWrapper)]
+        return {
+            "layers": len(layers),
+            "kinds": sorted({name.rpartition(".")[2] for name in layers}),
+            "rank": sorted({layer.r["default"] for layer in layers.values()}),
+            "scale": sorted({float(layer.scaling["default"]) for layer in layers.values()}),
+            "dropout": sorted({float(getattr(layer.lora_dropout["default"], "p", 0)) for layer in layers.values()}),
+            "lengths_learned": sum("default" in layer.lora_magnitude_vector for layer in layers.values()),
+            "taken_from_base": sum(hasattr(layer, "first_A") for layer in layers.values()),
+            "whole_modules": [name.removeprefix("base_model.model.") for name in whole],
+        }
+
+    @property
+    def _takes_from_base(self) -> bool:
+        return self.init_lora_weights in ("pissa", "olora")
+
+    def _choose(self, model: nn.Module) -> dict[str, nn.Module]:
+        layers = linear_layers(model)
+        chosen = layers if self.target_modules == ALL else self._targets(layers)
+        if self.layers_to_transform is None:
+            return chosen
+        names = blocks(model)
+        if max(self.layers_to_transform) >= len(names) or min(self.layers_to_transform) < 0:
+            raise TrainingError(
+                f"layers_to_transform is {self.layers_to_transform}, but the model has {len(names)} blocks",
+                where="train.adapter.lora.layers_to_transform",
+                fix=f"give numbers from 0 to {len(names) - 1}",
+            )
+        inside = tuple(f"{names[index]}." for index in self.layers_to_transform)
+        kept = {name: layer for name, layer in chosen.items() if name.startswith(inside)}
+        if not kept:
+            raise TrainingError(
+                f"the blocks {self.layers_to_transform} hold none of the layers that target_modules names",
+                where="train.adapter.lora.layers_to_transform",
+                fix="name layers of these blocks in target_modules, or other blocks",
+            )
+        return kept
+
+    def _targets(self, layers: dict[str, nn.Module]) -> dict[str, nn.Module]:
         by_pattern = isinstance(self.target_modules, str)
-        chosen: dict[str, nn.Module] = {}
+        wanted = [self.target_modules] if isinstance(self.target_modules, str) else self.target_modules
+        chosen: set[str] = set()
         for target in wanted:
-            found = {name: layer for name, layer in layers.items() if _matches(name, target, by_pattern)}
+            found = {name for name in layers if re.fullmatch(target, name)} if by_pattern else ending(layers, target)
             if not found:
                 there = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in layers}))
                 raise TrainingError(
@@ -97,7 +178,23 @@ class Lora(Adapter):
                     fix=f"choose among {there}, or write all-linear",
                 )
             chosen |= found
-        return chosen
+        return {name: layer for name, layer in layers.items() if name in chosen}
+
+    def _whole(self, model: nn.Module, adapted: dict[str, nn.Module]) -> set[str]:
+        """Names of the modules that learn whole, such that PEFT, which looks at ends of letters, takes no others."""
+        where, ends = "train.adapter.lora.modules_to_save", self.modules_to_save or []
+        chosen = with_ends(model, ends, where=where)
+        for name in sorted(chosen):
+            touched = [other for other in adapted if f"{other}.".startswith(f"{name}.")]
+            if touched:
+                raise TrainingError(
+                    f"{name} is to learn whole, but {touched[0]} in it is to get an adapter",
+                    where=where,
+                    fix="name it in one of target_modules and modules_to_save only",
+                )
+        every = [name for name, _ in model.named_modules()]
+        taken = {name for name in every if any(name.endswith(end) for end in ends)}
+        return set(ends) if taken == chosen else chosen
 
     def _rank_fits(self, chosen: dict[str, nn.Module]) -> None:
         sizes = {name: min(layer.weight.shape) for name, layer in chosen.items()}  # type: ignore[arg-type]
@@ -110,17 +207,26 @@ class Lora(Adapter):
             )
 
     def _go_on(self, model: Any) -> nn.Module:
+        from peft.utils import ModulesToSaveWrapper
+
+        from tuneloop.models.residual import doubled
+
         config = model.peft_config["default"]
         base = model.get_base_model()
-        layers = _linear_layers(base)
-        wanted = {
-            "r": self.r,
-            "lora_alpha": self.lora_alpha,
-            "lora_dropout": self.lora_dropout,
-            "target_modules": sorted(self._choose(layers)),
-        }
-        there = {name: getattr(config, name) for name in ("r", "lora_alpha", "lora_dropout")}
+        layers = linear_layers(base)
+        r, lora_alpha = self.r, float(self.lora_alpha)
+        if self._takes_from_base:
+            r, lora_alpha = doubled(r, lora_alpha, self.use_rslora)
+        plain = ("lora_dropout", "use_rslora", "use_dora")
+        wanted = {"r": r, "lora_alpha": lora_alpha, **{name: getattr(self, name) for name in plain}}
+        there = {name: getattr(config, name) for name in wanted}
+        wanted["target_modules"] = sorted(self._choose(base))
         there["target_modules"] = sorted(name for name in layers if hasattr(base.get_submodule(name), "lora_A"))
+        whole = "train.adapter.lora.modules_to_save"
+        wanted["modules_to_save"] = sorted(with_ends(base, self.modules_to_save or [], where=whole))
+        there["modules_to_save"] = sorted(
+            name for name, module in base.named_modules() if isinstance(module, ModulesToSaveWrapper)
+        )
         other = [name for name, value in wanted.items() if there[name] != value]
         if other:
             said = "; ".join(f"{name} {there[name]} there, {wanted[name]} in the recipe" for name in other)
@@ -133,29 +239,9 @@ class Lora(Adapter):
         return going
 
 
-def _linear_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Linear layers by name, without the output head; fused experts of a mixture are not among them."""
-    from peft.tuners.lora import LoraLayer
-    from torch import nn
-    from transformers.pytorch_utils import Conv1D
-
-    head = model.get_output_embeddings()  # type: ignore[operator]
-    layers: dict[str, nn.Module] = {}
-    for name, module in model.named_modules():
-        inside = any(name.startswith(f"{outer}.") for outer in layers)
-        if isinstance(module, (nn.Linear, Conv1D, LoraLayer)) and module is not head and not inside:
-            layers[name] = module
-    return layers
-
-
-def _matches(name: str, target: str, by_pattern: bool) -> bool:
-    if by_pattern:
-        return re.fullmatch(target, name) is not None
-    return name == target or name.endswith(f".{target}")
-
-
 def _short(chosen: dict[str, nn.Module], model: nn.Module) -> set[str]:
     """The shortest ends of names that mean exactly the chosen layers, as PEFT matches them."""
     ends = {name.rsplit(".", 1)[-1] for name in chosen}
-    meant = {name for name, _ in model.named_modules() if any(_matches(name, end, False) for end in ends)}
+    names = [name for name, _ in model.named_modules()]
+    meant = set[str]().union(*(ending(names, end) for end in ends))
     return ends if meant == set(chosen) else set(chosen)

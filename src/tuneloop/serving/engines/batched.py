@@ -64,7 +64,7 @@ class _Worker:
             self._new.append(call)
             if not self._working:
                 self._working = True
-                threading.Thread(target=self._work, name="tuneloop-engine").start()
+                threading.Thread(target=self._work, name="tuneloop-engine", daemon=True).start()
 
         def cancel() -> None:
             call.cancelled = True
