@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def tuned(store: Store) -> Callable[..., Model]:
-    def make(base: Path, adapter: str = "lora") -> Model:
+    def make(base: Path, adapter: str = "lora", **options: Any) -> Model:
         import torch
 
         from tuneloop.models import find_base, load_base, save_model
@@ -29,7 +30,7 @@ def tuned(store: Store) -> Callable[..., Model]:
         section, task = ModelSection(base=str(base)), find(Task, "sft")()
         found = find_base(section, folder=base, store=store)
         loaded = load_base(found, section, task, device=torch.device("cpu"), seed=0)
-        loaded.model = find(Adapter, adapter)().attach(loaded.model)
+        loaded.model = find(Adapter, adapter)(**options).attach(loaded.model)
         torch.manual_seed(1)
         with torch.no_grad():
             for weight in loaded.model.parameters():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -40,8 +40,6 @@ class Split(Section):
     """Share of rows that training watches for over-fitting."""
     test: float = Field(0.1, ge=0, lt=1)
     """Share of rows that only the final evaluation sees."""
-    by: Literal["random"] = "random"
-    """How rows are assigned: by a digest of their input side, so that equal questions stay together."""
 
     @model_validator(mode="after")
     def _leaves_training(self) -> Split:

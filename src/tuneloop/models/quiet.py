@@ -17,6 +17,8 @@ def quietly() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            # PEFT warns of merging, where tuneloop gives either end weights of its own (models/merge.py).
+            warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True` and a tied layer")
             yield
     finally:
         if shown:

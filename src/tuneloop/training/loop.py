@@ -171,7 +171,7 @@ def _step(learner: Learner, state: State) -> dict[str, float]:
     factor = section.schedule.at(state.step, learner.plan.steps, state.losses)
     rate = section.optimizer.learning_rate * factor
     for group in learner.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["pace"]
     loss, norm, tokens, supervised = learn(learner, indices)
     if not math.isfinite(loss) or (not math.isfinite(norm) and learner.precision.scaler is None):
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"

@@ -100,7 +100,8 @@ def ready(
 
     training, validation = rows("train"), rows("validation")
     refuse_empty(training, dataset, length)
-    weights = [weight for weight in loaded.model.parameters() if weight.requires_grad]
+    learning = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
+    weights = list(learning.values())
     if not weights:
         raise TrainingError(
             f"{section.adapter.name} leaves no weight to train",
@@ -117,7 +118,7 @@ def ready(
         task=task,
         section=section,
         plan=Plan.of(section, len(training), monitor.log_steps),
-        optimizer=section.optimizer.build(_groups(weights, section.optimizer.weight_decay)),
+        optimizer=section.optimizer.build(_groups(learning, section)),
         precision=precision,
         train=training,
         validation=validation,
@@ -137,10 +138,10 @@ def _longest(section: TrainSection, loaded: Loaded, progress: Progress) -> int:
     return context
 
 
-def _groups(weights: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices are pulled towards zero, norms and biases (one dimension) are not."""
-    groups = [
-        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+def _groups(learning: dict[str, nn.Parameter], section: TrainSection) -> list[dict[str, Any]]:
+    """Matrices are pulled towards zero, norms and biases (one dimension) are not; ``pace`` multiplies the rate."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, weight in learning.items():
+        decay = section.optimizer.weight_decay if weight.ndim >= 2 else 0.0
+        groups.setdefault((decay, section.adapter.pace(name)), []).append(weight)
+    return [{"params": each, "weight_decay": decay, "pace": pace} for (decay, pace), each in groups.items()]

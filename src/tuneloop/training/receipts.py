@@ -69,6 +69,8 @@ def receipts(learner: Learner, before: Before, state: State, *, reason: str) -> 
             "frozen_unmoved": True,
             "moved": moved,
         },
+        "adapter": {"name": section.adapter.name, **section.adapter.acts(model)},
+        "optimizer": {"name": section.optimizer.name, "groups": _groups(learner)},
         "precision": {
             "wished": section.precision,
             "used": learner.precision.name,
@@ -89,6 +91,18 @@ def receipts(learner: Learner, before: Before, state: State, *, reason: str) -> 
         "tokens": state.tokens,
         "supervised_tokens": state.learned,
     }
+
+
+def _groups(learner: Learner) -> list[dict[str, Any]]:
+    return [
+        {
+            "matrices": len(group["params"]),
+            "weights": sum(weight.numel() for weight in group["params"]),
+            "weight_decay": group["weight_decay"],
+            "pace": group["pace"],
+        }
+        for group in learner.optimizer.param_groups
+    ]
 
 
 def _early_stopping(learner: Learner) -> dict[str, Any] | None:
