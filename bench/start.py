@@ -1,6 +1,6 @@
 """How long it takes until something happens: commands, imports, and the first training step, each in a fresh process.
 
-    python -m bench.start --json start.json
+python -m bench.start --json start.json
 """
 
 from __future__ import annotations

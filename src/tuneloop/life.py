@@ -45,9 +45,10 @@ from tuneloop.errors import DataError, StoreError
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.recipe import Recipe
 from tuneloop.rows import Content
-from tuneloop.store import Artifact, Bundle, Dataset, Model, Move, Release, Report, Run, Store
+from tuneloop.store import Bundle, Dataset, Model, Move, Release, Report, Run, Store
 from tuneloop.store.digest import of_value
 from tuneloop.store.lineage import ancestors
+from tuneloop.store.roles import Roles
 
 if TYPE_CHECKING:
     from tuneloop.models.session import Session
@@ -97,7 +98,7 @@ def prepare(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Datase
     from tuneloop.data.prepare import prepare as stage
 
     dataset = stage(recipe.data, store, seed=recipe.seed, folder=recipe.folder, progress=progress)
-    _point(recipe, store, "dataset", dataset, "prepare")
+    Roles(store, recipe.name).give("dataset", dataset, why="prepare")
     return dataset
 
 
@@ -139,8 +140,9 @@ def train(
         start=start,
         progress=progress,
     )
-    _point(recipe, store, "run", run, "train")
-    _point(recipe, store, "model", model, "train")
+    roles = Roles(store, recipe.name)
+    roles.give("run", run, why="train")
+    roles.give("model", model, why="train")
     return run, model
 
 
@@ -167,7 +169,7 @@ def evaluate(
     """
     from tuneloop.evaluation.evaluate import evaluate as stage
 
-    model = model or train(recipe, store, progress)[1]
+    model = model or _model(recipe, store, progress)
     dataset = dataset or store.get(Dataset, model.parents["dataset"])
     run = store.get(Run, model.parents["run"]) if "run" in model.parents else None
     report = stage(
@@ -181,7 +183,7 @@ def evaluate(
         name=recipe.name,
         progress=progress,
     )
-    _point(recipe, store, "report", report, "evaluate")
+    Roles(store, recipe.name).give("report", report, why="evaluate")
     return report
 
 
@@ -193,9 +195,9 @@ def export(recipe: Recipe, store: Store, progress: Progress = SILENT, *, model: 
     """
     from tuneloop.exporting.export import export as stage
 
-    model = model or train(recipe, store, progress)[1]
+    model = model or _model(recipe, store, progress)
     bundle = stage(recipe.export, model=model, store=store, progress=progress)
-    _point(recipe, store, "bundle", bundle, "export")
+    Roles(store, recipe.name).give("bundle", bundle, why="export")
     return bundle
 
 
@@ -218,9 +220,10 @@ def release(
         bundle: Its bundle; by default the latest one, if it is of this model.
         why: The reason, kept in the ref's log.
     """
+    roles = Roles(store, recipe.name)
     model = model or store.get(Model, f"{recipe.name}/model")
-    report = report or _of_model(store, Report, recipe, model)
-    bundle = bundle or _of_model(store, Bundle, recipe, model)
+    report = report or roles.of_model(Report, model)
+    bundle = bundle or roles.of_model(Bundle, model)
     parts = {"model": model, "report": report, "bundle": bundle}
     parents = {role: artifact.id for role, artifact in parts.items() if artifact is not None}
     key = of_value(["release", parents])
@@ -231,7 +234,7 @@ def release(
             body = {"name": recipe.name, "parents": parents, "scores": scores}
             (folder / "release.json").write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
             made = store.seal(Release, folder, parents=parents, key=key, facts={"name": recipe.name})
-    _point(recipe, store, "challenger", made, why)
+    roles.give("challenger", made, why=why)
     return made
 
 
@@ -310,7 +313,7 @@ def collect(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Datase
     from tuneloop.data.split import side
     from tuneloop.feedback.collect import collect as stage
 
-    old = _dataset(recipe, store, progress)
+    old = Roles(store, recipe.name).newest(prepare(recipe, store, progress))
 
     def assign(content: Content) -> str:
         return side(content, recipe.data.split, recipe.seed)
@@ -322,7 +325,7 @@ def collect(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Datase
     dataset = from_records(
         found.splits, store, parents={"dataset": old.id}, key=found.key, report=found.report, progress=progress
     )
-    _point(recipe, store, "dataset", dataset, f"collect: {found.report['new']} new")
+    Roles(store, recipe.name).give("dataset", dataset, why=f"collect: {found.report['new']} new")
     return dataset
 
 
@@ -348,7 +351,7 @@ def retrain(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
         chosen.splits, store, parents={"dataset": dataset.id}, key=chosen.key, report=chosen.report, progress=progress
     )
     run_, model = train(recipe, store, progress, dataset=lesson, start=start)
-    report = evaluate(recipe, store, progress, model=model, dataset=dataset)
+    report = evaluate(recipe, store, progress, model=model)
     bundle = export(recipe, store, progress, model=model) if recipe.export.to else None
     made = release(recipe, store, model=model, report=report, bundle=bundle, why="retrain")
     return Life(dataset, run_, model, report, made, bundle)
@@ -370,9 +373,18 @@ def lineage(store: Store, name: str) -> Trace:
 
 
 def run(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
-    """Walk the whole life of a recipe, skipping what is already done; the first release becomes the champion."""
+    """Walk the whole life of a recipe, skipping what is already done; the first release becomes the champion.
+
+    Raises:
+        DataError: A source cannot be used, or there are no rows to evaluate on; it is told before any training.
+    """
+    from tuneloop.models import find_base
+
+    find_base(recipe.model, folder=recipe.folder, store=store)
     dataset = prepare(recipe, store, progress)
-    run_, model = train(recipe, store, progress, dataset=dataset)
+    dataset.need(recipe.evaluate.split)
+    model = Roles(store, recipe.name).newest(train(recipe, store, progress, dataset=dataset)[1])
+    run_ = store.get(Run, model.parents["run"])
     report = evaluate(recipe, store, progress, model=model)
     bundle = export(recipe, store, progress, model=model) if recipe.export.to else None
     made = release(recipe, store, model=model, report=report, bundle=bundle, why="run")
@@ -381,19 +393,6 @@ def run(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
     return Life(dataset, run_, model, report, made, bundle)
 
 
-def _point(recipe: Recipe, store: Store, role: str, artifact: Artifact, why: str) -> None:
-    name = f"{recipe.name}/{role}"
-    if store.refs.all().get(name) != artifact.id:
-        store.refs.move(name, artifact.id, why=why)
-
-
-def _of_model(store: Store, kind: type[Any], recipe: Recipe, model: Model) -> Any:
-    id = store.refs.all().get(f"{recipe.name}/{kind.kind}")
-    found = store.get(kind, id) if id else None
-    return found if found is not None and found.parents.get("model") == model.id else None
-
-
-def _dataset(recipe: Recipe, store: Store, progress: Progress) -> Dataset:
-    """The newest dataset version of the recipe: the one the ref names, or the raw rows prepared."""
-    id = store.refs.all().get(f"{recipe.name}/dataset")
-    return store.get(Dataset, id) if id else prepare(recipe, store, progress)
+def _model(recipe: Recipe, store: Store, progress: Progress) -> Model:
+    """The recipe's own model, trained if need be; where it was retrained since, the newest that came of it."""
+    return Roles(store, recipe.name).newest(train(recipe, store, progress)[1])

@@ -14,6 +14,7 @@ from tuneloop.exporting import probes
 from tuneloop.exporting.export import export
 from tuneloop.exporting.exporters import merged
 from tuneloop.exporting.section import ExportSection
+from tuneloop.models import merge
 from tuneloop.rows import Message
 from tuneloop.store import Bundle, Model, Store
 
@@ -122,7 +123,7 @@ def test_a_merge_that_goes_wrong_is_caught(
 ) -> None:
     import torch
 
-    right = merged._merged
+    right = merge.merged
 
     def wrong(model: Any) -> Any:
         made = right(model)
@@ -130,7 +131,7 @@ def test_a_merge_that_goes_wrong_is_caught(
             made.model.layers[1].mlp.down_proj.weight[0, 0] += 0.5
         return made
 
-    monkeypatch.setattr(merged, "_merged", wrong)
+    monkeypatch.setattr(merge, "merged", wrong)
     with pytest.raises(ModelError, match="merging the adapter changes the answers"):
         export(section(), model=tuned(tiny_model), store=store)
     assert kept(store) == []
@@ -139,7 +140,7 @@ def test_a_merge_that_goes_wrong_is_caught(
 def test_an_adapter_that_is_not_merged_at_all_is_caught(
     tuned: Tuned, tiny_model: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merged, "_merged", lambda model: model.unload())
+    monkeypatch.setattr(merge, "merged", lambda model: model.unload())
     with pytest.raises(ModelError, match="merging the adapter changes the answers"):
         export(section(), model=tuned(tiny_model), store=store)
     assert kept(store) == []
@@ -170,7 +171,7 @@ def test_weights_that_are_not_numbers_are_caught(
 ) -> None:
     import torch
 
-    right = merged._merged
+    right = merge.merged
 
     def wrong(model: Any) -> Any:
         made = right(model)
@@ -178,7 +179,7 @@ def test_weights_that_are_not_numbers_are_caught(
             made.model.norm.weight[0] = float("nan")
         return made
 
-    monkeypatch.setattr(merged, "_merged", wrong)
+    monkeypatch.setattr(merge, "merged", wrong)
     with pytest.raises(ModelError, match="differ by up to inf"):
         export(section(), model=tuned(tiny_model), store=store)
 
@@ -225,6 +226,23 @@ def test_an_adapter_on_tied_embeddings_is_merged_into_the_right_one(
             if weight.requires_grad:
                 weight.add_(torch.randn_like(weight) * 0.05)
     told = find(merged.Exporter, "merged")().write(loaded, tmp_path)
+    assert told["max_logit_difference"] <= 1e-4
+    assert told["greedy_equal"] == 10
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"use_dora": True},
+        {"use_rslora": True},
+        {"init_lora_weights": "pissa"},
+        {"init_lora_weights": "olora"},
+        {"modules_to_save": ["embed_tokens", "norm"]},
+    ],
+    ids=str,
+)
+def test_variants_of_lora_pass_the_gate(tuned: Tuned, tiny_model: Path, store: Store, options: dict[str, Any]) -> None:
+    told = export(section(), model=tuned(tiny_model, "lora", **options), store=store).facts["verified"]["merged"]
     assert told["max_logit_difference"] <= 1e-4
     assert told["greedy_equal"] == 10
 

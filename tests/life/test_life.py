@@ -118,6 +118,11 @@ def test_the_whole_circle(recipe: tuneloop.Recipe, tmp_path: Path) -> None:
         tuneloop.retrain(recipe, store)
     assert logits(store, "sums/champion") != before
 
+    held = store.refs.all()
+    assert tuneloop.evaluate(recipe, store).id == second.report.id, "the newest model is meant, not the first"
+    assert tuneloop.run(recipe, store).model.id == second.model.id
+    assert store.refs.all() == held, "doing it again pulls no ref back"
+
     tuneloop.rollback(recipe, store, why="the life test says so")
     assert store.refs.all()["sums/champion"] == life.release.id
     assert logits(store, "sums/champion") == before
@@ -165,3 +170,19 @@ def test_acts_that_need_a_champion_say_so(recipe: tuneloop.Recipe, tmp_path: Pat
             act()
         assert caught.value.problems[0].fix
     assert not store.artifacts(Dataset)
+
+
+def test_a_missing_base_or_an_empty_test_split_is_told_before_any_training(
+    recipe: tuneloop.Recipe, tmp_path: Path, chats: Path
+) -> None:
+    from tuneloop.errors import ModelError
+
+    store = Store(tmp_path / "store")
+    nowhere = tuneloop.load({"data": {"sources": [str(chats)]}, "model": {"base": str(tmp_path / "nowhere")}})
+    with pytest.raises(ModelError):
+        tuneloop.run(nowhere, store)
+    split = recipe.data.split.model_copy(update={"test": 0.0})
+    whole = recipe.model_copy(update={"data": recipe.data.model_copy(update={"split": split})})
+    with pytest.raises(DataError, match="no rows in its test split"):
+        tuneloop.run(whole, store)
+    assert not store.artifacts(Model)

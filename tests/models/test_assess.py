@@ -51,6 +51,25 @@ def test_figures_are_those_of_the_real_model(bare: Path, tiny_model: Path, adapt
     assert found.bytes == sum(found.memory.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("lora", {"init_lora_weights": "pissa"}),
+        ("lora", {"init_lora_weights": "olora"}),
+        ("lora", {"use_dora": True, "modules_to_save": ["embed_tokens", "norm"]}),
+        ("freeze", {"freeze_trainable_layers": 1}),
+    ],
+)
+def test_every_adapter_is_assessed_without_weights(
+    bare: Path, tiny_model: Path, name: str, options: dict[str, Any]
+) -> None:
+    adapter = find(Adapter, name)(**options)
+    real = adapter.attach(TASK.load(read_config(tiny_model), str(tiny_model)))
+    found = assess(bare, TASK, adapter, rows=1, tokens=8)
+    assert found.trainable == sum(p.numel() for p in real.parameters() if p.requires_grad)
+    assert found.parameters == sum(p.numel() for p in real.parameters())
+
+
 def test_mixed_precision_halves_the_activations(bare: Path) -> None:
     whole, half = (
         assess(bare, TASK, find(Adapter, "lora")(), rows=1, tokens=32, activation_bytes=size) for size in (4, 2)

@@ -25,7 +25,12 @@ VARIANTS: list[dict[str, Any]] = [
     {"init_lora_weights": "olora"},
     {"init_lora_weights": "pissa", "use_rslora": True},
     {"init_lora_weights": "pissa", "use_dora": True},
-    {"init_lora_weights": "pissa", "lora_dropout": 0.0, "target_modules": ["q_proj"], "layers_to_transform": [1]},
+    {
+        "init_lora_weights": "pissa",
+        "lora_dropout": 0.0,
+        "target_modules": ["v_proj", "o_proj"],
+        "layers_to_transform": [1],
+    },
     {"modules_to_save": ["embed_tokens", "norm", "input_layernorm"]},
     {"modules_to_save": ["lm_head"]},
 ]

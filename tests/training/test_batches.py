@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,3 +71,17 @@ def test_the_held_out_loss_is_measured_three_times_or_after_every_step(rows: int
     count = sum(plan.evaluates(step) for step in range(1, plan.steps + 1))
     assert count >= min(3, plan.steps)
     assert plan.evaluates(plan.steps)
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs", "steps", "warns"), [(48, 3, 9, True), (48, 34, 102, False), (2000, 1, 125, False)]
+)
+def test_a_run_of_hardly_any_steps_is_warned_of_with_epochs_that_are_enough(
+    rows: int, epochs: int, steps: int, warns: bool
+) -> None:
+    plan = Plan.of(TrainSection(num_train_epochs=epochs), rows, log_steps=1)
+    assert plan.steps == steps
+    assert bool(plan.warning) == warns
+    if warns:
+        advised = int(plan.warning.rsplit("=", 1)[1])
+        assert not Plan.of(TrainSection(num_train_epochs=advised), rows, log_steps=1).warning

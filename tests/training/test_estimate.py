@@ -30,7 +30,7 @@ def test_memory_counts_what_learns(tmp_path: Path, chats: Path, tiny_model: Path
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "states"), [("adamw", 2), ("sgd", 1), ("{sgd: {momentum: 0.0}}", 0), ("rmsprop", 1)]
+    ("optimizer", "states"), [("adamw", 2), ("sgd", 1), ("{sgd: {momentum: 0.0}}", 0), ("rmsprop", 1), ("adafactor", 0)]
 )
 def test_the_optimizers_states_are_counted_on_the_optimizer(
     chats: Path, tiny_model: Path, optimizer: str, states: int

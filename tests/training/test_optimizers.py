@@ -56,6 +56,17 @@ def rmsprop(decay: float, momentum: float) -> float:
     return weight
 
 
+def adafactor(decay: float, scaled: bool) -> float:
+    weight, square = 1.0, 0.0
+    for step, gradient in enumerate(GRADIENTS, start=1):
+        keep = 1 - step**-0.8
+        square = keep * square + (1 - keep) * gradient**2
+        change = gradient / square**0.5
+        rate = RATE * (max(1e-3, abs(weight)) if scaled else 1.0)
+        weight = weight * (1 - decay * rate) - rate * change / max(1.0, abs(change))
+    return weight
+
+
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
@@ -67,6 +78,8 @@ def rmsprop(decay: float, momentum: float) -> float:
         ("sgd", {"momentum": 0.8, "nesterov": True}, sgd(0.0, 0.8, nesterov=True)),
         ("rmsprop", {"weight_decay": 0.1}, rmsprop(0.1, 0.0)),
         ("rmsprop", {"momentum": 0.5}, rmsprop(0.0, 0.5)),
+        ("adafactor", {"weight_decay": 0.1}, adafactor(0.1, scaled=False)),
+        ("adafactor", {"scale_parameter": True}, adafactor(0.0, scaled=True)),
     ],
 )
 def test_steps_follow_the_formula(name: str, options: dict[str, Any], expected: float) -> None:
@@ -82,6 +95,20 @@ def test_every_optimizer_goes_downhill(name: str) -> None:
         (weight**2).sum().backward()
         optimizer.step()
     assert abs(weight.item()) < 1.5
+
+
+def test_adafactor_keeps_the_means_of_rows_and_columns_only() -> None:
+    torch.manual_seed(0)
+    weight, gradient = torch.nn.Parameter(torch.zeros(3, 4)), torch.randn(3, 4)
+    optimizer = find(Optimizer, "adafactor")(learning_rate=RATE).build([{"params": [weight]}])
+    weight.grad = gradient
+    optimizer.step()
+    kept = [value for value in optimizer.state[weight].values() if isinstance(value, torch.Tensor) and value.ndim]
+    assert sum(value.numel() for value in kept) == 3 + 4
+    rows, columns = (gradient**2).mean(dim=1), (gradient**2).mean(dim=0)
+    change = gradient / (torch.outer(rows, columns) / rows.mean()).sqrt()
+    expected = -RATE * change / max(1.0, change.square().mean().sqrt().item())
+    assert torch.allclose(weight.detach(), expected, atol=1e-6)
 
 
 def test_nesterov_without_momentum_is_refused() -> None:

@@ -105,7 +105,8 @@ def test_rows_without_supervised_tokens_weigh_nothing(tmp_path: Path, new_bench:
             progress_notes.append(text)
 
     run, _ = bench.train(task=Mute(), progress=Notes())
-    assert "36 of 40 rows are learned from; left out: 4 nothing to learn" in progress_notes[0]
+    told = "36 of 40 rows are learned from; left out: 4 nothing to learn"
+    assert any(told in note for note in progress_notes)
     assert all(math.isfinite(signal.value) for signal in run.signals())
 
 

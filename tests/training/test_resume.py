@@ -91,7 +91,7 @@ def crash_at(bench: Bench, step: int, section: TrainSection) -> None:
         bench.train(section, progress=Interrupt(step, crash))
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop", "adafactor"])
 def test_a_crashed_run_goes_on_bit_for_bit(tmp_path: Path, new_bench: Maker, optimizer: str) -> None:
     section = long_section(optimizer)
     expected = new_bench(tmp_path / "expected").train(section)

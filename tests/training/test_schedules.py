@@ -40,12 +40,40 @@ def ours(name: str, **options: Any) -> list[float]:
         ("linear", {"min_lr_rate": 0.2}, lambda o: lr_scheduler.LinearLR(o, 1.0, 0.2, STEPS)),
         ("cosine", {}, lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS)),
         ("cosine", {"min_lr_rate": 0.1}, lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS, eta_min=0.1)),
+        ("polynomial", {}, lambda o: lr_scheduler.PolynomialLR(o, STEPS, 2.0)),
+        ("polynomial", {"power": 0.5}, lambda o: lr_scheduler.PolynomialLR(o, STEPS, 0.5)),
         ("step", {"step_size": 7, "gamma": 0.5}, lambda o: lr_scheduler.StepLR(o, 7, 0.5)),
         ("step", {"step_size": 0.25, "gamma": 0.1}, lambda o: lr_scheduler.StepLR(o, 10, 0.1)),
     ],
 )
 def test_rates_equal_torch(name: str, options: dict[str, Any], make: Any) -> None:
     assert ours(name, **options) == pytest.approx(theirs(make), abs=1e-12)
+
+
+def test_polynomial_with_a_floor_equals_transformers() -> None:
+    from transformers import get_polynomial_decay_schedule_with_warmup as polynomial
+
+    expected = theirs(lambda o: polynomial(o, 0, STEPS, lr_end=0.1, power=3.0))
+    assert ours("polynomial", power=3.0, min_lr_rate=0.1) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("form", ["linear", "cosine", "1-sqrt"])
+@pytest.mark.parametrize(("given_as", "steps"), [(8, 8), (0.25, 10), (40, 40)])
+def test_wsd_equals_transformers(form: str, given_as: float, steps: int) -> None:
+    from transformers import get_wsd_schedule
+
+    stable = STEPS - steps
+    expected = theirs(
+        lambda o: get_wsd_schedule(o, 0, steps, num_stable_steps=stable, decay_type=form, min_lr_ratio=0.1)
+    )
+    assert ours("wsd", num_decay_steps=given_as, decay_type=form, min_lr_rate=0.1) == pytest.approx(expected, abs=1e-12)
+
+
+def test_wsd_holds_the_full_rate_until_the_decay_whatever_the_length() -> None:
+    schedule = find(Schedule, "wsd")(warmup_steps=5, num_decay_steps=10)
+    assert [schedule.at(step, 50, []) for step in range(40)] == [schedule.at(step, 90, []) for step in range(40)]
+    assert schedule.at(39, 50, []) == 1.0
+    assert schedule.at(49, 50, []) < 0.1
 
 
 @given(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tuneloop.errors import DataError
 from tuneloop.evaluation import page, summary
 from tuneloop.evaluation.answers import Answered, answer, questions
 from tuneloop.evaluation.loss import held_out
@@ -80,14 +79,8 @@ def evaluate(
 
 def _records(subject: Subject) -> list[Record]:
     split, dataset = subject.section.split, subject.dataset
-    records = list(dataset.records(split))
-    if not records:
-        raise DataError(
-            f"the dataset has no rows in its {split} split; it has {', '.join(dataset.splits) or 'no splits'}",
-            where=f"evaluate.split, {dataset.id}",
-            fix=f"set data.split.{split} above 0 (more rows may be needed), or evaluate another split",
-        )
-    return records
+    dataset.need(split)
+    return list(dataset.records(split))
 
 
 def _measure(side: str, loaded: Loaded, records: Sequence[Record], subject: Subject, progress: Progress) -> Measured:

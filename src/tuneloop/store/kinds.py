@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from tuneloop.errors import DataError
 from tuneloop.rows import Drop, Finding, Record, Signal, jsonl
 from tuneloop.store.artifact import Artifact
 
@@ -33,6 +34,19 @@ class Dataset(Artifact):
         path = self.folder / f"{split}.parquet"
         if path.exists():
             yield from read_records(path)
+
+    def need(self, split: str) -> None:
+        """Make sure that a split has rows.
+
+        Raises:
+            DataError: It has none.
+        """
+        if split not in self.splits:
+            raise DataError(
+                f"the dataset has no rows in its {split} split; it has {', '.join(self.splits) or 'no splits'}",
+                where=f"evaluate.split, {self.id}",
+                fix=f"set data.split.{split} above 0 (more rows may be needed), or evaluate another split",
+            )
 
     def dropped(self) -> Iterator[Drop]:
         """The rows that were set aside, with the reason of each."""

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from tuneloop.training.section import TrainSection
 
+FEW = 20
+"""Steps of the shortest run in which an adapter learns something worth looking at."""
+SOME = 100
+"""Steps that are advised instead."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -55,3 +60,11 @@ class Plan:
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is due after this step."""
         return step % self.save_steps == 0 or step == self.steps
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with a run of so few steps, and what to write; empty if there are enough."""
+        if self.steps >= FEW:
+            return ""
+        epochs = math.ceil(SOME / self.epoch_steps)
+        return f"only {self.steps} steps, hardly enough to learn anything: --set train.num_train_epochs={epochs}"

@@ -87,7 +87,7 @@ def ready(
         monitor: The ``monitor`` section.
         store: Its cache keeps the encoded rows.
         seed: Seed of the order of rows.
-        progress: Told how far the encoding is.
+        progress: Told how far it is, and if the steps are too few.
 
     Raises:
         DataError: A row is too long and the task's ``on_overlength`` is ``error``.
@@ -100,8 +100,30 @@ def ready(
 
     training, validation = rows("train"), rows("validation")
     refuse_empty(training, dataset, length)
-    learning = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
-    weights = list(learning.values())
+    learning = _learning(section, loaded)
+    parameters = sum(weight.numel() for weight in loaded.model.parameters())
+    precision = Precision(section.precision, loaded.device, parameters)
+    precision.store_frozen(loaded.model)
+    plan = Plan.of(section, len(training), monitor.log_steps)
+    if plan.warning and section.max_steps is None:
+        progress.note(plan.warning)
+    return loop.Learner(
+        model=loaded.model,
+        task=task,
+        section=section,
+        plan=plan,
+        optimizer=section.optimizer.build(_groups(learning, section)),
+        precision=precision,
+        train=training,
+        validation=validation,
+        pad=loaded.tokenizer.pad_id,
+        seed=seed,
+    )
+
+
+def _learning(model: nn.Module, section: TrainSection) -> list[nn.Parameter]:
+    """The weights that learn, in fp32."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
     if not weights:
         raise TrainingError(
             f"{section.adapter.name} leaves no weight to train",
@@ -110,21 +132,7 @@ def ready(
         )
     for weight in weights:
         weight.data = weight.data.float()
-    parameters = sum(weight.numel() for weight in loaded.model.parameters())
-    precision = Precision(section.precision, loaded.device, parameters)
-    precision.store_frozen(loaded.model)
-    return loop.Learner(
-        model=loaded.model,
-        task=task,
-        section=section,
-        plan=Plan.of(section, len(training), monitor.log_steps),
-        optimizer=section.optimizer.build(_groups(learning, section)),
-        precision=precision,
-        train=training,
-        validation=validation,
-        pad=loaded.tokenizer.pad_id,
-        seed=seed,
-    )
+    return weights
 
 
 def _longest(section: TrainSection, loaded: Loaded, progress: Progress) -> int:
@@ -136,6 +144,20 @@ def _longest(section: TrainSection, loaded: Loaded, progress: Progress) -> int:
         f"rows may have {context} tokens, as many as the model reads (train.max_length is {section.max_length})"
     )
     return context
+
+
+def _learning(section: TrainSection, loaded: Loaded) -> dict[str, nn.Parameter]:
+    """The weights that learn, by name, in fp32."""
+    learning = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
+    if not learning:
+        raise TrainingError(
+            f"{section.adapter.name} leaves no weight to train",
+            where="train.adapter",
+            fix="check its target_modules, or write adapter: {full: {}}",
+        )
+    for weight in learning.values():
+        weight.data = weight.data.float()
+    return learning
 
 
 def _groups(learning: dict[str, nn.Parameter], section: TrainSection) -> list[dict[str, Any]]:

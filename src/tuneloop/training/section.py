@@ -50,7 +50,7 @@ class TrainSection(Section):
     """One training run."""
 
     adapter: OneOf[Adapter] = Field(default_factory=lambda: find(Adapter, "lora")())
-    """What learns: ``lora`` or ``full``."""
+    """What learns: ``lora``, ``freeze`` or ``full``."""
     optimizer: OneOf[Optimizer] = Field(default_factory=lambda: find(Optimizer, "adamw")())
     """How a gradient becomes a step."""
     schedule: OneOf[Schedule] = Field(default_factory=lambda: find(Schedule, "cosine")())

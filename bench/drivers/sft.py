@@ -1,0 +1,85 @@
+"""Driver of TRL's SFTTrainer: ``trl`` as it comes, ``trl-tuned`` (answers only, no checkpointing), ``trl-packed``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.drivers.job import Job, Watch, learning
+from bench.drivers.trainer import arguments, callback, lora
+
+
+def settings(job: Job) -> dict[str, Any]:
+    """What each variant changes of TRL's defaults."""
+    tuned: dict[str, Any] = {"gradient_checkpointing": False}
+    return {
+        "trl": {},
+        "trl-tuned": tuned,
+        "trl-packed": {**tuned, "packing": True, "packing_strategy": "bfd"},
+    }[job.tool]
+
+
+def dataset(job: Job) -> Any:
+    """Conversations; the tuned variants give prompt and completion apart, by which TRL learns answers only."""
+    from datasets import Dataset
+
+    def turn(role: str, text: str) -> dict[str, str]:
+        return {"role": role, "content": text}
+
+    if job.tool == "trl":
+        rows = [{"messages": [turn("user", prompt), turn("assistant", answer)]} for prompt, answer in job.pairs()]
+    else:
+        rows = [
+            {"prompt": [turn("user", prompt)], "completion": [turn("assistant", answer)]}
+            for prompt, answer in job.pairs()
+        ]
+    return Dataset.from_list(rows)
+
+
+def packs_per_step(job: Job, lengths: list[list[int]]) -> int:
+    """Packs that hold about as many rows as a step of the other tools."""
+    rows = sum(map(len, lengths))
+    return max(1, round(job.batch * len(lengths) / rows))
+
+
+def main(path: str) -> None:
+    """Train one job."""
+    job = Job.read(path)
+    watch = Watch(job)
+    import trl
+    from transformers import AutoTokenizer
+
+    packed = job.tool == "trl-packed"
+
+    def trainer_of(changes: dict[str, Any], rows_of_step: list[int]) -> Any:
+        return trl.SFTTrainer(
+            model=job.model,
+            args=trl.SFTConfig(**{**arguments(job), "max_length": job.length, **settings(job), **changes}),
+            train_dataset=dataset(job),
+            processing_class=AutoTokenizer.from_pretrained(job.model),
+            peft_config=lora(job),
+            callbacks=[callback(watch, rows_of_step)],
+        )
+
+    rows_of_step = [len(step) for step in learning(job.steps * job.batch, job.micro, job.batch // job.micro, job.steps)]
+    trainer = trainer_of({}, rows_of_step)
+    if packed:
+        # How many packs there are is only known after packing: the step is set to the same number of rows then.
+        lengths = trainer.train_dataset["seq_lengths"]
+        count = packs_per_step(job, lengths)
+        rows_of_step[:] = [
+            sum(len(lengths[at]) for at in step) for step in learning(len(lengths), 1, count, len(lengths))
+        ]
+        steps = sum(rows > 0 for rows in rows_of_step)
+        trainer.args.max_steps = steps
+        trainer.args.per_device_train_batch_size = trainer._train_batch_size = 1
+        trainer.args.gradient_accumulation_steps = trainer.accelerator.gradient_accumulation_steps = count
+    trainer.train()
+    adapter = Path(job.out) / "adapter"
+    trainer.save_model(str(adapter))
+    watch.done(adapter, trl=trl.__version__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
