@@ -121,20 +121,6 @@ def ready(
     )
 
 
-def _learning(model: nn.Module, section: TrainSection) -> list[nn.Parameter]:
-    """The weights that learn, in fp32."""
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    if not weights:
-        raise TrainingError(
-            f"{section.adapter.name} leaves no weight to train",
-            where="train.adapter",
-            fix="check its target_modules, or write adapter: {full: {}}",
-        )
-    for weight in weights:
-        weight.data = weight.data.float()
-    return weights
-
-
 def _longest(section: TrainSection, loaded: Loaded, progress: Progress) -> int:
     """Tokens of the longest row: what the recipe says, or the model's context where that is shorter."""
     context = context_length(loaded)
