@@ -34,5 +34,8 @@ format:
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench:              ## figures of this machine: the demo, as JSON
-	$(PY) -m tuneloop demo --no-chat --json demo.json
+bench:              ## figures of this machine, as JSON under bench-results; python -m bench.peers adds TRL
+	$(PY) -m bench.start --json bench-results/start.json
+	$(PY) -m bench.generate --quick --json bench-results/generate.json
+	$(PY) -m bench.faults --quick --json bench-results/faults.json
+	$(PY) -m bench.train --quick --json bench-results/train.json

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench import report
@@ -76,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=None, help="repetitions of each; 3 with --quick, else 7")
     given = parser.parse_args(arguments)
     where = report.machine()
-    what = {name: (lambda argv=argv: command_seconds(argv)) for name, argv in COMMANDS.items()}  # type: ignore[misc]
+    what: dict[str, Callable[[], float]] = {name: partial(command_seconds, argv) for name, argv in COMMANDS.items()}
     what["first training step, embedded base"] = first_step_seconds
     seconds = report.interleaved(what, given.rounds or (3 if given.quick else 7))
     rows = [

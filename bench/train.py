@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def _runs(given: Any, material: Material, adapter: str, folder: Path) -> dict[st
             mine = replace(mine, rows=str(folder / "ours.jsonl"), micro=min(job.batch, 16))
         return launch(mine, python, driver, given.threads)
 
-    return {tool: (lambda tool=tool: run(tool)) for tool in drivers if given.tools is None or tool in given.tools}  # type: ignore[misc]
+    return {tool: partial(run, tool) for tool in drivers if given.tools is None or tool in given.tools}
 
 
 def _figures(
@@ -205,7 +206,7 @@ def _command_line(arguments: list[str] | None) -> Any:
     parser.add_argument("--micro", type=int, default=4, help="rows at once, for the peers; ours keeps its default")
     parser.add_argument("--length", type=int, default=512, help="tokens of the longest row")
     parser.add_argument("--held-out", type=int, default=32, help="rows of the judge")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--learning-rate", type=float, default=5e-3)
     parser.add_argument("--r", type=int, default=8)
     parser.add_argument("--dtype", choices=["auto", "bf16", "fp32"], default="auto", help="the same for all tools")
     parser.add_argument("--rounds", type=int, default=None, help="2 with --quick, else 3")
@@ -228,7 +229,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print, write."""
     given = _command_line(arguments)
     import torch
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     torch.set_num_threads(given.threads)
     where = report.machine()
     missing = sorted({peer for peer, _ in PEERS.values() if peers.python_of(given.peers, peer) is None})
@@ -246,9 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
     setting = {k: str(v) if isinstance(v, Path) else v for k, v in vars(given).items() if k != "json"}
     worst = min(results, key=lambda result: float(result.get("ratio_to_best_peer", 0.0)))
     head = {key: worst[key] for key in worst if key not in ("tools",)}
-    report.write(
-        given.json, "train", {**head, "peers_missing": missing, "setting": setting, "results": results}, where
-    )
+    report.write(given.json, "train", {**head, "peers_missing": missing, "setting": setting, "results": results}, where)
 
 
 if __name__ == "__main__":

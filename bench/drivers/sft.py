@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,9 @@ def main(path: str) -> None:
     """Train one job."""
     job = Job.read(path)
     watch = Watch(job)
-    import trl
     from transformers import AutoTokenizer
 
+    trl: Any = import_module("trl")
     packed = job.tool == "trl-packed"
 
     def trainer_of(changes: dict[str, Any], rows_of_step: list[int]) -> Any:

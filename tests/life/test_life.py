@@ -186,3 +186,28 @@ def test_a_missing_base_or_an_empty_test_split_is_told_before_any_training(
     with pytest.raises(DataError, match="no rows in its test split"):
         tuneloop.run(whole, store)
     assert not store.artifacts(Model)
+
+
+def test_a_model_trained_from_random_weights_is_opened_with_what_it_learned(
+    tiny_model: Path, chats: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    from tuneloop.models import open_model
+
+    store = Store(tmp_path / "store")
+    recipe = tuneloop.load(
+        {
+            "data": {"sources": [str(chats)]},
+            "model": {"base": str(tiny_model), "init": "random"},
+            "task": "pretrain",
+            "train": {"adapter": "full", "max_steps": 3, "max_length": 64},
+        }
+    )
+    _, model = tuneloop.train(recipe, store)
+    opened = open_model(model, store).model.state_dict()
+    saved = load_file(model.weights / "model.safetensors")
+    assert all(opened[name].equal(weight) for name, weight in saved.items())
+    bundle = tuneloop.export(recipe, store)
+    exported = load_file(bundle.folder / "merged" / "model.safetensors")
+    assert all(exported[name].equal(weight) for name, weight in saved.items())

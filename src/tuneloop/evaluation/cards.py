@@ -31,8 +31,9 @@ def receipts(proof: Mapping[str, Any]) -> Lines:
 
     Example:
         >>> moved = {"h.0.q_proj.lora_A.default.weight": 3.0, "h.1.q_proj.lora_A.default.weight": 4.0}
-        >>> receipts({"best_step": 20, "weights": {"frozen_unmoved": True, "moved": moved}})
-        [('best step', '20'), ('frozen weights unmoved', 'yes'), ('moved: q_proj', '5')]
+        >>> acts = {"name": "lora", "rank": [8], "scale": [2.0]}
+        >>> receipts({"adapter": acts, "weights": {"frozen_unmoved": True, "moved": moved}})
+        [('adapter', 'lora, rank 8, scale 2'), ('frozen weights unmoved', 'yes'), ('moved: q_proj', '5')]
     """
     named = {
         "ended": proof.get("ended"),
@@ -41,12 +42,19 @@ def receipts(proof: Mapping[str, Any]) -> Lines:
         "rows seen": proof.get("rows_seen"),
         "tokens": proof.get("tokens"),
         "learned tokens": proof.get("supervised_tokens"),
+        "adapter": _adapter(proof.get("adapter", {})),
         "precision": proof.get("precision", {}).get("used"),
         "highest learning rate": proof.get("schedule", {}).get("highest"),
         "frozen weights unmoved": proof.get("weights", {}).get("frozen_unmoved"),
     }
     lines = [(name, figure(value)) for name, value in named.items() if value is not None]
     return lines + [(f"moved: {name}", figure(length)) for name, length in moved(proof.get("weights", {}))]
+
+
+def _adapter(acts: Mapping[str, Any]) -> str | None:
+    """The adapter's name with the rank and scale that its layers really have."""
+    told = [f"{name} {', '.join(figure(each) for each in acts[name])}" for name in ("rank", "scale") if name in acts]
+    return ", ".join([acts["name"], *told]) if acts else None
 
 
 def moved(weights: Mapping[str, Any], most: int = 8) -> list[tuple[str, float]]:

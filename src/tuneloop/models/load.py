@@ -101,7 +101,7 @@ def open_model(
         if adapter:
             network = _with_adapter(network, model.weights, trainable=trainable)
     else:
-        network = _open(model.weights, loads, section)
+        network = _open(model.weights, loads, section, init="pretrained")
         network.requires_grad_(trainable)
     if not trainable:
         network.requires_grad_(False)
@@ -225,13 +225,13 @@ def _weights(base: Base, section: ModelSection, task: Loads) -> nn.Module:
         below = _weights(base.under, section, task)
         plain: nn.Module = merged(_with_adapter(below, base.folder, trainable=False))
         return plain
-    return _open(base.folder, task, section)
+    return _open(base.folder, task, section, init=section.init)
 
 
-def _open(folder: Path, task: Loads, section: ModelSection) -> nn.Module:
+def _open(folder: Path, task: Loads, section: ModelSection, *, init: str) -> nn.Module:
     config = read_config(folder, trust_remote_code=section.trust_remote_code)
     options = {"trust_remote_code": True} if section.trust_remote_code else {}
-    return task.load(config, None if section.init == "random" else str(folder), **options)
+    return task.load(config, None if init == "random" else str(folder), **options)
 
 
 def _with_adapter(model: nn.Module, folder: Path, *, trainable: bool) -> Any:

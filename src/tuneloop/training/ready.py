@@ -17,6 +17,7 @@ from tuneloop.store import Dataset, Model, Store
 from tuneloop.tasks import Task
 from tuneloop.training import loop
 from tuneloop.training.encoded import Encoded, encoded, refuse_empty
+from tuneloop.training.noise import add_noise
 from tuneloop.training.plan import Plan
 from tuneloop.training.precision import Precision
 from tuneloop.training.section import TrainSection
@@ -101,6 +102,8 @@ def ready(
     training, validation = rows("train"), rows("validation")
     refuse_empty(training, dataset, length)
     learning = _learning(section, loaded)
+    if section.neftune_noise_alpha is not None:
+        add_noise(loaded.model, section.neftune_noise_alpha)
     parameters = sum(weight.numel() for weight in loaded.model.parameters())
     precision = Precision(section.precision, loaded.device, parameters)
     precision.store_frozen(loaded.model)

@@ -11,6 +11,7 @@ from torch import nn
 
 from tuneloop.errors import TrainingError
 from tuneloop.training.loop import Learner
+from tuneloop.training.noise import noise_proof
 from tuneloop.training.state import State
 
 SAMPLE = 65_536
@@ -71,6 +72,7 @@ def receipts(learner: Learner, before: Before, state: State, *, reason: str) -> 
         },
         "adapter": {"name": section.adapter.name, **section.adapter.acts(model)},
         "optimizer": {"name": section.optimizer.name, "groups": _groups(learner)},
+        "noise": noise_proof(model, section.neftune_noise_alpha) if section.neftune_noise_alpha is not None else None,
         "precision": {
             "wished": section.precision,
             "used": learner.precision.name,

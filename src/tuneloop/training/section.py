@@ -65,6 +65,8 @@ class TrainSection(Section):
     """Tokens of the longest row; what is longer is treated as the task's ``on_overlength`` says."""
     max_grad_norm: float | None = Field(1.0, gt=0)
     """The gradient's norm is clipped to this; null leaves it."""
+    neftune_noise_alpha: float | None = Field(None, gt=0)
+    """Noise on the embedded tokens in training (NEFTune), 5 to 15 for long answers; null adds none."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Arithmetic of the forward and backward pass; ``auto`` asks the device. Trained weights are always fp32."""
     eval_steps: int | None = Field(None, ge=1)
