@@ -34,8 +34,8 @@ format:
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench:              ## figures of this machine, as JSON under bench-results; python -m bench.peers adds TRL
-	$(PY) -m bench.start --json bench-results/start.json
-	$(PY) -m bench.generate --quick --json bench-results/generate.json
-	$(PY) -m bench.faults --quick --json bench-results/faults.json
-	$(PY) -m bench.train --quick --json bench-results/train.json
+bench:              ## figures of this machine, as JSON under build/bench; python -m bench.peers adds TRL
+	$(PY) -m bench.start --json build/bench/start.json
+	$(PY) -m bench.generate --quick --json build/bench/generate.json
+	$(PY) -m bench.faults --quick --json build/bench/faults.json
+	$(PY) -m bench.train --quick --json build/bench/train.json

@@ -135,6 +135,7 @@ def _runs(given: Any, material: Material, adapter: str, folder: Path) -> dict[st
         r=given.r,
         targets=TARGETS[adapter],
         dtype=given.dtype,
+        lengths=material.lengths,
     )
     drivers = {tool: (Path(sys.executable), driver) for tool, driver in HERE.items()}
     for tool, (peer, driver) in PEERS.items():

@@ -31,6 +31,7 @@ class Job:
         r: Rank of the adapter; its scale is 2.
         targets: Names of the adapted layers.
         dtype: ``bf16`` (autocast) or ``fp32``.
+        lengths: Real tokens of each row, in the same order.
         began: When the process was started, seconds since the epoch.
     """
 
@@ -46,6 +47,7 @@ class Job:
     r: int
     targets: list[str]
     dtype: str
+    lengths: list[int] = field(default_factory=list)
     began: float = 0.0
 
     @classmethod
@@ -65,19 +67,30 @@ class Job:
 
 @dataclass
 class Watch:
-    """Notes when each optimizer step ended and how many rows it took."""
+    """Notes when each optimizer step ended, and how many rows and real tokens it took."""
 
     job: Job
     ends: list[float] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
 
-    def step(self, rows: int) -> None:
-        """An optimizer step has ended."""
+    def step(self, lengths: list[int] | None = None) -> None:
+        """An optimizer step has ended.
+
+        Args:
+            lengths: Tokens of each of its rows; by default the next ``batch`` rows of the job.
+        """
+        at = len(self.ends) * self.job.batch
+        taken = self.job.lengths[at : at + self.job.batch] if lengths is None else lengths
         self.ends.append(time.time())
-        self.rows.append(rows)
+        self.rows.append(len(taken))
+        self.tokens.append(sum(taken))
 
     def done(self, adapter: Path, **more: Any) -> None:
         """Write the outcome; the steady rate leaves out the first step, which also warms up.
+
+        Rows differ in length, and a tool that packs takes others in its first step: what counts as rows per second
+        is real tokens per second by the mean length of all rows.
 
         Args:
             adapter: Folder of the PEFT adapter that was saved.
@@ -88,26 +101,17 @@ class Watch:
         """
         if len(self.ends) < 2:
             raise RuntimeError(f"{len(self.ends)} steps are too few to time")
+        mean = sum(self.job.lengths) / len(self.job.lengths)
         unit = 1 if sys.platform == "darwin" else 1024
         outcome = {
             "first_step_s": self.ends[0] - self.job.began,
             "rows": sum(self.rows),
             "rows_per_step": self.rows,
             "seconds": self.ends[-1] - self.ends[0],
-            "rows_per_second": sum(self.rows[1:]) / (self.ends[-1] - self.ends[0]),
+            "tokens_per_step": self.tokens,
+            "rows_per_second": sum(self.tokens[1:]) / mean / (self.ends[-1] - self.ends[0]),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6,
             "adapter": str(adapter),
             **more,
         }
         Path(self.job.out, "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
-
-
-def learning(items: int, per_batch: int, batches_per_step: int, steps: int) -> list[list[int]]:
-    """Which items each optimizer step sees when they are taken in order.
-
-    Example:
-        >>> learning(5, per_batch=2, batches_per_step=1, steps=3)
-        [[0, 1], [2, 3], [4]]
-    """
-    size = per_batch * batches_per_step
-    return [list(range(items))[at * size : (at + 1) * size] for at in range(steps)]

@@ -25,7 +25,7 @@ class Clock:
     def advance(self, done: int, figures: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
         """Count a step."""
         if figures and "train/loss" in figures:
-            self.watch.step(self.watch.job.batch)
+            self.watch.step()
 
 
 def main(path: str) -> None:

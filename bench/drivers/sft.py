@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bench.drivers.job import Job, Watch, learning
+from bench.drivers.job import Job, Watch
 from bench.drivers.trainer import arguments, callback, lora
 
 
@@ -51,31 +52,23 @@ def main(path: str) -> None:
     from transformers import AutoTokenizer
 
     trl: Any = import_module("trl")
-    packed = job.tool == "trl-packed"
-
-    def trainer_of(changes: dict[str, Any], rows_of_step: list[int]) -> Any:
-        return trl.SFTTrainer(
-            model=job.model,
-            args=trl.SFTConfig(**{**arguments(job), "max_length": job.length, **settings(job), **changes}),
-            train_dataset=dataset(job),
-            processing_class=AutoTokenizer.from_pretrained(job.model),
-            peft_config=lora(job),
-            callbacks=[callback(watch, rows_of_step)],
-        )
-
-    rows_of_step = [len(step) for step in learning(job.steps * job.batch, job.micro, job.batch // job.micro, job.steps)]
-    trainer = trainer_of({}, rows_of_step)
-    if packed:
+    taken: list[list[int]] = []
+    trainer = trl.SFTTrainer(
+        model=job.model,
+        args=trl.SFTConfig(**{**arguments(job), "max_length": job.length, **settings(job)}),
+        train_dataset=dataset(job),
+        processing_class=AutoTokenizer.from_pretrained(job.model),
+        peft_config=lora(job),
+        callbacks=[callback(watch, taken)],
+    )
+    if job.tool == "trl-packed":
         # How many packs there are is only known after packing: the step is set to the same number of rows then.
-        lengths = trainer.train_dataset["seq_lengths"]
-        count = packs_per_step(job, lengths)
-        rows_of_step[:] = [
-            sum(len(lengths[at]) for at in step) for step in learning(len(lengths), 1, count, len(lengths))
-        ]
-        steps = sum(rows > 0 for rows in rows_of_step)
-        trainer.args.max_steps = steps
+        packs = list(trainer.train_dataset["seq_lengths"])
+        size = packs_per_step(job, packs)
+        taken += [list(chain(*packs[at : at + size])) for at in range(0, len(packs), size)]
+        trainer.args.max_steps = len(taken)
         trainer.args.per_device_train_batch_size = trainer._train_batch_size = 1
-        trainer.args.gradient_accumulation_steps = trainer.accelerator.gradient_accumulation_steps = count
+        trainer.args.gradient_accumulation_steps = trainer.accelerator.gradient_accumulation_steps = size
     trainer.train()
     adapter = Path(job.out) / "adapter"
     trainer.save_model(str(adapter))

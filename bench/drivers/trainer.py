@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.drivers.job import Job, Watch, learning
+from bench.drivers.job import Job, Watch
 
 
 def encode(tokenizer: Any, prompt: str, answer: str, length: int) -> dict[str, list[int]]:
@@ -57,13 +57,13 @@ def arguments(job: Job) -> dict[str, Any]:
     }
 
 
-def callback(watch: Watch, rows_of_step: list[int]) -> Any:
-    """A callback that tells the watch about every step."""
+def callback(watch: Watch, lengths: list[list[int]] | None = None) -> Any:
+    """A callback that tells the watch about every step, with the lengths of its rows where they are not the next."""
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            watch.step(rows_of_step[len(watch.ends)])
+            watch.step(lengths[len(watch.ends)] if lengths else None)
 
     return Clock()
 
@@ -98,13 +98,12 @@ def main(path: str) -> None:
     else:
         rows = [encode(tokenizer, prompt, answer, job.length) for prompt, answer in job.pairs()]
         collate = DataCollatorForSeq2Seq(tokenizer, padding="longest")
-    steps = learning(len(rows), job.micro, job.batch // job.micro, job.steps)
     trainer = Trainer(
         model=model,
         args=TrainingArguments(**arguments(job)),
         train_dataset=rows,
         data_collator=collate,
-        callbacks=[callback(watch, [len(step) for step in steps])],
+        callbacks=[callback(watch)],
     )
     trainer.train()
     adapter = Path(job.out) / "adapter"

@@ -27,13 +27,18 @@ MIX = {
 }
 
 
-def instructions(rows: int, seed: int) -> list[Message]:
-    """Write the instruction set: ``rows`` messages, no two alike, half of them in each language."""
-    random = Random(f"instructions {seed}")
+#: Instruction rows that are written before the corpus, which leaves them out; further ones leave the corpus out.
+FIRST = 2000
+
+
+def instructions(rows: int, stream: str, without: set[str]) -> list[Message]:
+    """Write ``rows`` messages, no two alike and none in ``without``, half of them in each language."""
+    random = Random(stream)
     seen: dict[str, Message] = {}
     while len(seen) < rows:
         written = message(lexicon.LANGUAGES[len(seen) % 2], random)
-        seen.setdefault(written.text, written)
+        if written.text not in without:
+            seen.setdefault(written.text, written)
     return list(seen.values())
 
 
@@ -55,6 +60,13 @@ def corpus(rows: int, seed: int, without: set[str]) -> Iterator[dict[str, object
         yield row
 
 
+def asked(corpus: Path) -> set[str]:
+    """Read what the chats of a corpus begin with."""
+    with corpus.open(encoding="utf-8") as file:
+        rows = map(json.loads, file)
+        return {row["messages"][0]["content"].split("\n")[0] for row in rows if "messages" in row}
+
+
 def answered(written: Message) -> dict[str, object]:
     """Make the instruction row of a message: its facts as compact JSON."""
     answer = json.dumps(written.facts, ensure_ascii=False, separators=(",", ":"))
@@ -72,19 +84,21 @@ def main() -> None:
     """Read the options and write the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--rows", type=int, default=2000, help="rows of the instruction set")
+    parser.add_argument("--rows", type=int, default=4000, help="rows of the instruction set, 2000 or more")
     parser.add_argument("--corpus-rows", type=int, default=240000, help="rows of the pretraining corpus")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    written = instructions(options.rows, options.seed)
-    save(options.out / "messages.jsonl", map(answered, written))
-    texts = {one.text for one in written}
-    save(options.out / "corpus.jsonl", corpus(options.corpus_rows, options.seed, texts))
+    first = instructions(FIRST, f"instructions {options.seed}", set())
+    texts = {one.text for one in first}
+    corpus_file = options.out / "corpus.jsonl"
+    save(corpus_file, corpus(options.corpus_rows, options.seed, texts))
+    more = instructions(options.rows - FIRST, f"more instructions {options.seed}", texts | asked(corpus_file))
+    save(options.out / "messages.jsonl", map(answered, [*first, *more]))
 
     from vocabulary import write_base  # it imports tokenizers, which the rows do not need
 
-    write_base(options.out / "corpus.jsonl", options.out / "base")
+    write_base(corpus_file, options.out / "base")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def messages() -> Path:
 
     Example:
         >>> len(messages().read_text(encoding="utf-8").splitlines())
-        2000
+        4000
     """
     return _HERE / "messages.jsonl"
 

@@ -183,6 +183,8 @@ class Checkpoints:
             manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=CheckpointManifest)
         except (OSError, ValueError) as error:
             return f"its manifest cannot be read: {error}"
+        if manifest.step != step:
+            return f"it is the checkpoint of step {manifest.step}"
         return "; ".join(sealing.damage(folder, manifest.files))
 
     def _prune(self, state: State) -> None:
@@ -194,5 +196,6 @@ class Checkpoints:
         # Renamed first, so that a kill in between never leaves half a checkpoint under its name.
         gone = self.folder / "gone"
         shutil.rmtree(gone, ignore_errors=True)
-        os.rename(self.at(step), gone)  # noqa: PTH104
+        with writing(self.folder):
+            os.rename(self.at(step), gone)  # noqa: PTH104
         shutil.rmtree(gone, ignore_errors=True)
