@@ -234,7 +234,10 @@ def test_a_character_cut_in_half_is_not_taken_for_an_old_encoding(tmp_path: Path
     assert [bool(raw.row) for raw in raws] == [False, True]
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b'{"a": 1}\n' * 999)[:-20], b"\x1f\x8b\x08rubbish"])
+CUT = gzip.compress(b'{"a": 1}\n' * 999)[:-20]
+
+
+@pytest.mark.parametrize("data", [CUT, b"\x1f\x8b\x08rubbish"], ids=["cut", "rubbish"])
 def test_a_damaged_gzip_file_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(DataError, match="damaged or cut off"):
         read("jsonl", write(tmp_path / "rows.jsonl.gz", data))
