@@ -57,10 +57,15 @@ def command(file: Path | None, chat: bool, changes: tuple[str, ...], folder: Pat
 
 def peak_mb() -> float:
     """The most memory that this process ever held, in 10^6 bytes."""
+    import re
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux ru_maxrss counts the memory of the process that started this one too
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii", errors="replace"))
+        if found:
+            return int(found[1]) * 1024 / 1e6
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1e6  # bytes on macOS
 
 
 def _samples(report: Report) -> None:
