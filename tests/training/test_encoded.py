@@ -73,7 +73,7 @@ def test_another_task_template_length_or_dataset_is_another_cache(bench: Bench, 
     assert len(caches(bench)) == len(ways)
 
 
-@pytest.mark.parametrize("damage", [b"", b"rubbish", b"PK\x03\x04"])
+@pytest.mark.parametrize("damage", [b"", b"rubbish", bytes(4000)], ids=["empty", "short", "zeros"])
 def test_a_damaged_cache_is_made_anew(bench: Bench, tokenizer: Tokenizer, damage: bytes) -> None:
     def get() -> list[object]:
         rows = encoded(bench.dataset, "train", bench.task, tokenizer, 64, store=bench.store, progress=Heard())
@@ -82,3 +82,17 @@ def test_a_damaged_cache_is_made_anew(bench: Bench, tokenizer: Tokenizer, damage
     first = get()
     caches(bench)[0].write_bytes(damage)
     assert get() == first
+
+
+def test_a_single_flipped_bit_in_the_cache_is_found(bench: Bench, tokenizer: Tokenizer) -> None:
+    def get() -> list[object]:
+        rows = encoded(bench.dataset, "train", bench.task, tokenizer, 64, store=bench.store, progress=Heard())
+        return [rows[index] for index in range(len(rows))]
+
+    first = get()
+    (path,) = caches(bench)
+    for place in (0, 9, 700, path.stat().st_size // 2, path.stat().st_size - 1):
+        damaged = bytearray(path.read_bytes())
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        assert get() == first

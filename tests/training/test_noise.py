@@ -44,7 +44,8 @@ def test_a_run_with_noise_goes_another_way_from_the_same_held_out_loss(
 ) -> None:
     bench = new_bench(tmp_path / "store")
     (plain, _), (noisy, _) = (
-        bench.train(section_of(max_steps=3, eval_steps=3, neftune_noise_alpha=alpha)) for alpha in (None, 5.0)
+        bench.train(section_of(max_steps=3, eval_steps=3, regularization={"neftune_noise_alpha": alpha}))
+        for alpha in (None, 5.0)
     )
     start = [next(s.value for s in run.signals() if s.name == "validation/loss") for run in (plain, noisy)]
     assert start[0] == start[1]
@@ -56,7 +57,9 @@ def test_a_run_with_noise_goes_another_way_from_the_same_held_out_loss(
 
 
 def test_a_crashed_run_with_noise_goes_on_bit_for_bit(tmp_path: Path, new_bench: Callable[[Path], Bench]) -> None:
-    section = section_of(max_steps=6, checkpoints={"save_steps": 2}, eval_steps=2, neftune_noise_alpha=5.0)
+    section = section_of(
+        max_steps=6, checkpoints={"save_steps": 2}, eval_steps=2, regularization={"neftune_noise_alpha": 5.0}
+    )
     expected = new_bench(tmp_path / "expected").train(section)
     bench = new_bench(tmp_path / "cut")
     crash_at(bench, 3, section)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -25,13 +25,15 @@ from tuneloop.tasks import Example, Task
 if TYPE_CHECKING:
     from tuneloop.models import Tokenizer
 
-FORMAT = 1
+FORMAT = 3
+DIGEST = 32
 NOTHING = "nothing to learn"
+NO_MARKS = np.zeros((0, 0), np.int64)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The examples of one split, one after the other in flat arrays (5 bytes a token).
+    """The examples of one split, one after the other in flat arrays (5 bytes a token), which stay on disk until read.
 
     Attributes:
         ids: Token ids of all examples, ``(tokens,)``, int32.
@@ -41,6 +43,8 @@ class Encoded:
         origins: Where that record came from.
         dropped: Records that gave no example, with the reason.
         rows: Records read.
+        marks: The task's own integers of each example, ``(examples, marks)``, int64.
+        values: What the task worked out for each example before training, ``(examples, values)``, fp32; or None.
     """
 
     ids: np.ndarray
@@ -50,18 +54,33 @@ class Encoded:
     origins: list[str]
     dropped: list[Drop]
     rows: int
+    marks: np.ndarray = field(default_factory=lambda: NO_MARKS)
+    values: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, index: int) -> Example:
         start, end = int(self.ends[index - 1]) if index else 0, int(self.ends[index])
-        return Example(tuple(self.ids[start:end].tolist()), tuple(self.learn[start:end].tolist()), self.records[index])
+        ids, learn = self.ids[start:end].tolist(), self.learn[start:end].tolist()
+        return Example(tuple(ids), tuple(learn), self.records[index], tuple(self.marks[index].tolist()))
+
+    def length(self, index: int) -> int:
+        """Tokens of one example."""
+        return int(self.ends[index] - (self.ends[index - 1] if index else 0))
 
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each example, ``(examples,)``."""
         return np.diff(self.ends, prepend=0)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that the model reads of the examples, and of their marks."""
+        digest = hashlib.sha256()
+        for each in (self.ids, self.learn, self.ends, self.marks):
+            digest.update(each.tobytes())
+        return digest.hexdigest()
 
     def account(self) -> dict[str, Any]:
         """What became of the rows: rows = records used + records dropped, and the first origins of each reason."""
@@ -71,7 +90,7 @@ class Encoded:
             "used": self.rows - len(self.dropped),
             "examples": len(self),
             "tokens": int(self.ids.size),
-            "learned_tokens": int(self.learn.sum()),
+            "learned_tokens": int(self.learn.sum()) - int(self.learn[self.ends - self.lengths].sum()),
             "longest": int(self.lengths.max()) if len(self) else 0,
             "dropped": dict(reasons.most_common()),
             "dropped_origins": {
@@ -88,30 +107,43 @@ def encode(
     Raises:
         DataError: A row is too long and the task's ``on_overlength`` is ``error``.
     """
-    ids, learn, ends = array("i"), array("B"), array("q")
+    ids, learn, ends, marks = array("i"), array("B"), array("q"), array("q")
     names: list[str] = []
     origins: list[str] = []
     dropped: list[Drop] = []
     rows = 0
-    for rows, record in enumerate(records, start=1):
-        made = task.encode(record, tokenizer, max_length)
-        if isinstance(made, list):
-            # The first token has nothing before it to be predicted from, so it alone teaches nothing.
-            useful = [example for example in made if any(example.learn[1:])]
-            for example in useful:
-                ids.extend(example.ids)
-                learn.extend(example.learn)
-                ends.append(len(ids))
-                names.append(example.record)
-                origins.append(record.origin)
-            made = useful or Drop(NOTHING, "encode", record.origin, id=record.id)
-        if isinstance(made, Drop):
-            dropped.append(made)
-        if rows % 256 == 0:
-            progress.advance(rows)
-    progress.advance(rows)
+
+    def useful() -> Iterator[Example]:
+        nonlocal rows
+        for rows, record in enumerate(records, start=1):
+            made = task.encode(record, tokenizer, max_length)
+            if isinstance(made, list):
+                # The first token has nothing before it to be predicted from, so it alone teaches only a label.
+                learned = [example for example in made if any(example.learn[1:]) or task.choices]
+                origins.extend(record.origin for _ in learned)
+                yield from learned
+                made = learned or Drop(NOTHING, "encode", record.origin, id=record.id)
+            if isinstance(made, Drop):
+                dropped.append(made)
+            if rows % 256 == 0:
+                progress.advance(rows)
+        progress.advance(rows)
+
+    for example in task.joined(useful(), max_length):
+        ids.extend(example.ids)
+        learn.extend(example.learn)
+        marks.extend(example.marks)
+        ends.append(len(ids))
+        names.append(example.record)
     return Encoded(
-        np.array(ids, np.int32), np.array(learn, np.uint8), np.array(ends, np.int64), names, origins, dropped, rows
+        np.array(ids, np.int32),
+        np.array(learn, np.uint8),
+        np.array(ends, np.int64),
+        names,
+        origins,
+        dropped,
+        rows,
+        np.array(marks, np.int64).reshape(len(names), -1) if names else NO_MARKS,
     )
 
 
@@ -158,21 +190,43 @@ class _Head(msgspec.Struct):
 
 
 def _save(path: Path, rows: Encoded) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    from safetensors.numpy import save
+
     head = msgspec.json.encode(_Head(rows.records, rows.origins, rows.dropped, rows.rows))
+    arrays = {"ids": rows.ids, "learn": rows.learn, "ends": rows.ends, "marks": rows.marks}
+    arrays["head"] = np.frombuffer(head, np.uint8)
+    data = save(arrays)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
     with writing(path), fresh.open("wb") as file:
-        np.savez(file, ids=rows.ids, learn=rows.learn, ends=rows.ends, head=np.frombuffer(head, np.uint8))
+        file.write(data)
+        file.write(hashlib.sha256(data).digest())
     fresh.replace(path)
 
 
 def _load(path: Path) -> Encoded | None:
-    if not path.exists():
+    """The arrays of a cache, mapped from the disk; None where it is missing or damaged, and is to be made anew."""
+    if not path.exists() or path.stat().st_size <= DIGEST + 8:
         return None
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            head = msgspec.json.decode(arrays["head"].tobytes(), type=_Head)
-            return Encoded(
-                arrays["ids"], arrays["learn"], arrays["ends"], head.records, head.origins, head.dropped, head.rows
-            )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None  # a cache that cannot be read is made anew
+    whole = np.memmap(path, np.uint8, mode="r")
+    if hashlib.sha256(whole[:-DIGEST].data).digest() != whole[-DIGEST:].tobytes():
+        return None
+    end = 8 + int.from_bytes(whole[:8].tobytes(), "little")
+    told = msgspec.json.decode(whole[8:end].tobytes(), type=dict[str, _Array])
+    arrays = {name: _mapped(whole[end:], each) for name, each in told.items()}
+    head = msgspec.json.decode(arrays["head"].tobytes(), type=_Head)
+    ids, learn, ends, marks = (arrays[name] for name in ("ids", "learn", "ends", "marks"))
+    return Encoded(ids, learn, ends, head.records, head.origins, head.dropped, head.rows, marks)
+
+
+class _Array(msgspec.Struct):
+    """Where an array lies in a file of safetensors, and what it is."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
+def _mapped(data: np.ndarray, array: _Array) -> np.ndarray:
+    start, end = array.data_offsets
+    kinds = {"I32": np.int32, "I64": np.int64, "U8": np.uint8}
+    return data[start:end].view(kinds[array.dtype]).reshape(array.shape)

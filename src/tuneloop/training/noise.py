@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tuneloop.models.stream import current
+
 PROOF_TOKENS = 64
 """Tokens that the receipt looks at."""
 
@@ -15,8 +17,8 @@ def add_noise(model: nn.Module, alpha: float) -> None:
     """Let a model add noise to what its input embeddings give, in training mode only.
 
     Each number gets one drawn evenly from ``-alpha / sqrt(L d)`` to ``alpha / sqrt(L d)``, with ``L`` the tokens of a
-    row of the batch (padding counted, as TRL does) and ``d`` the width. The draws come from torch's own generator,
-    whose state is in every checkpoint.
+    row of the batch (padding counted, as TRL does; of each document in a packed stream) and ``d`` the width. The
+    draws come from torch's own generator, whose state is in every checkpoint.
 
     Args:
         model: A model of transformers, or a PEFT model around one.
@@ -29,8 +31,9 @@ def add_noise(model: nn.Module, alpha: float) -> None:
     def noisy(module: nn.Module, _: Any, embedded: Tensor) -> Tensor:
         if not module.training:
             return embedded
-        reach = alpha / (embedded.shape[-2] * embedded.shape[-1]) ** 0.5
-        return embedded + torch.empty_like(embedded).uniform_(-reach, reach)
+        documents = current()
+        lengths = documents.lengths(embedded.device)[:, None] if documents else embedded.shape[-2]
+        return embedded + torch.empty_like(embedded).uniform_(-alpha, alpha) / (lengths * embedded.shape[-1]) ** 0.5
 
     _embeddings(model).register_forward_hook(noisy)
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tuneloop.errors import TrainingError
+from tuneloop.models.quantized import compute_in
 
 SMALL = 20_000_000
 """Below so many parameters bfloat16 gains little on a CPU: the casts cost as much as the products save."""
@@ -53,16 +54,21 @@ class Precision:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
     def store_frozen(self, model: nn.Module) -> None:
-        """Keep the frozen matrices of linear layers in the format they are computed in.
+        """Keep frozen matrices in the format they are computed in, at half the memory and without a cast at every use.
 
-        The result is the same as casting them at every use, without the casts and at half the memory.
-        A matrix that is shared with an embedding stays, since the embedding is read in fp32.
+        Beside an adapter this holds for all of them, the embeddings too, so that the whole network computes in that
+        format. Where weights of the base itself learn, embeddings stay in fp32, and with them what flows from block
+        to block.
         """
+        compute_in(model, self.dtype)
         if self.name == "fp32":
             return
+        whole = hasattr(model, "peft_config")
         shared = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
         for module in model.modules():
-            if isinstance(module, nn.Linear) and not module.weight.requires_grad and id(module.weight) not in shared:
+            if not isinstance(module, (nn.Linear, nn.Embedding)) or module.weight.requires_grad:
+                continue
+            if module.weight.is_floating_point() and (whole or id(module.weight) not in shared):
                 module.weight.data = module.weight.data.to(self.dtype)
 
 
