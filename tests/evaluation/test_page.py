@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tuneloop.evaluation import cards, curves, page, summary
+from tuneloop.evaluation import curves, page, summary
 from tuneloop.evaluation.evaluate import evaluate
 from tuneloop.evaluation.section import EvaluateSection
+from tuneloop.monitoring import proof
 
 VOID = {"meta", "img", "br", "wbr", "link", "input"}
 
@@ -150,5 +151,5 @@ def test_layers_that_moved_are_told_by_kind() -> None:
     moved = {
         f"base_model.model.h.{n}.attn.{k}.lora_{x}.default.weight": 1.0 for n in "01" for k in ("q", "v") for x in "AB"
     }
-    assert cards.moved({"moved": moved}) == [("q", 2.0), ("v", 2.0)]
-    assert cards.moved({"moved": {"model.layers.0.mlp.up_proj.weight": 3.0}}) == [("up_proj", 3.0)]
+    assert proof.moved({"moved": moved}) == [("q", 2.0), ("v", 2.0)]
+    assert proof.moved({"moved": {"model.layers.0.mlp.up_proj.weight": 3.0}}) == [("up_proj", 3.0)]

@@ -62,7 +62,7 @@ def said(rows: list[Answered], judged: str = "better", split: str = "test", **ch
         )
     }
     section = EvaluateSection.model_validate({"split": split})
-    found = findings.of_evaluation(section, measured, rows, judged)
+    found = findings.of_evaluation(section, measured, rows, judged, "exact_match")
     return {finding.evidence: finding.severity for finding in found}
 
 

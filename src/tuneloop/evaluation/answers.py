@@ -57,7 +57,7 @@ def questions(records: Sequence[Record], task: Task, loaded: Loaded, limit: int)
     """
     from tuneloop.models.generate import context_length
 
-    context = context_length(loaded)
+    context = None if task.choices else context_length(loaded)  # who only chooses reads a long text in part
     found: list[Question] = []
     too_long = 0
     for record in sorted(records, key=lambda record: record.id):

@@ -14,15 +14,19 @@ import msgspec
 
 from tuneloop.evaluation import page, summary
 from tuneloop.evaluation.answers import Answered, answer, questions
-from tuneloop.evaluation.loss import held_out
+from tuneloop.evaluation.loss import held_out, said_before
+from tuneloop.evaluation.metrics import Metric
 from tuneloop.evaluation.section import EvaluateSection
 from tuneloop.evaluation.summary import Measured, Subject
 from tuneloop.monitoring.progress import Progress, Silent
+from tuneloop.parts import find
 from tuneloop.rows import Record, jsonl
 from tuneloop.store import Dataset, Model, Report, Run, Store
 from tuneloop.tasks import Task
 
 if TYPE_CHECKING:
+    import torch
+
     from tuneloop.models import Loaded
 
 
@@ -64,17 +68,28 @@ def evaluate(
     progress = progress or Silent()
     if run is None and "run" in model.parents:
         run = store.get(Run, model.parents["run"])
-    subject = Subject(section, name, model, dataset, task, run, seed)
+    task = task.fitted(dataset.records("train"), model.facts)
+    subject = Subject(_suited(section, task), name, model, dataset, task, run, seed)
     if known := store.find(Report, subject.key):
         return known
     begin = time.monotonic()
     records = _records(subject)
+    reference = _reference(records, subject, store, progress)
     measured: dict[str, Measured] = {}
-    for side in ("base", "tuned") if section.baseline else ("tuned",):
+    for side in ("base", "tuned") if subject.section.baseline else ("tuned",):
         loaded = open_model(model, store, adapter=side == "tuned")
-        measured[side] = _measure(side, loaded, records, subject, progress)
+        measured[side] = _measure(side, loaded, reference, records, subject, progress)
         del loaded
     return _seal(subject, measured, store, begin)
+
+
+def _suited(section: EvaluateSection, task: Task) -> EvaluateSection:
+    """The section as the task can have it: labels need a score of labels, and a base has no head to choose one."""
+    if not task.choices:
+        return section
+    usual = section.metrics == EvaluateSection().metrics
+    metrics = [find(Metric, "accuracy")()] if usual else section.metrics
+    return section.model_copy(update={"metrics": metrics, "baseline": False})
 
 
 def _records(subject: Subject) -> list[Record]:
@@ -83,15 +98,40 @@ def _records(subject: Subject) -> list[Record]:
     return list(dataset.records(split))
 
 
-def _measure(side: str, loaded: Loaded, records: Sequence[Record], subject: Subject, progress: Progress) -> Measured:
+def _reference(
+    records: Sequence[Record], subject: Subject, store: Store, progress: Progress
+) -> list[torch.Tensor] | None:
+    """What the model that training began with says of the rows; None where the task compares with none."""
+    from tuneloop.models import open_model
+
+    if subject.task.reference() is None:
+        return None
+    start = subject.model.parents.get("start")
+    loaded = open_model(store.get(Model, start), store) if start else open_model(subject.model, store, adapter=False)
+    return said_before(loaded, records, subject.task, summary.trained_length(subject.run, loaded), progress)
+
+
+def _measure(
+    side: str,
+    loaded: Loaded,
+    reference: list[torch.Tensor] | None,
+    records: Sequence[Record],
+    subject: Subject,
+    progress: Progress,
+) -> Measured:
     section, task = subject.section, subject.task
     length = summary.trained_length(subject.run, loaded)
-    loss = held_out(loaded, records, task, length, progress, f"measuring the loss of the {side} model")
-    asked, too_long = questions(records, task, loaded, section.limit) if section.metrics else ([], 0)
+    what = f"measuring the loss of the {side} model"
+    loss = held_out(loaded, records, task, length, progress, what, reference)
+    limit = len(records) if task.choices else section.limit
+    asked, too_long = questions(records, task, loaded, limit) if section.metrics else ([], 0)
     answers: list[tuple[str, str]] = []
     if asked:
         progress.start(f"asking the {side} model", len(asked))
-        answers = answer(loaded, asked, section, subject.seed, progress)
+        if task.choices:
+            answers = [(label, "stop") for label in task.choose(loaded, asked, length)]
+        else:
+            answers = answer(loaded, asked, section, subject.seed, progress)
     return Measured(loss, asked, answers, too_long, str(loaded.device))
 
 

@@ -16,7 +16,7 @@ FEW = 30
 
 
 def of_evaluation(
-    section: EvaluateSection, measured: Mapping[str, Measured], answered: Sequence[Answered], judged: str
+    section: EvaluateSection, measured: Mapping[str, Measured], answered: Sequence[Answered], judged: str, by: str
 ) -> list[Finding]:
     """Find what a reader must know before believing the scores.
 
@@ -25,9 +25,10 @@ def of_evaluation(
         measured: What each model showed.
         answered: The answers with their scores.
         judged: ``better``, ``worse``, ``unclear``, or empty without a base.
+        by: The figure by which that was judged.
     """
     tuned = measured["tuned"]
-    found = [_judgement(judged, section, answered)] if judged in ("worse", "unclear") else []
+    found = [_judgement(judged, by)] if judged in ("worse", "unclear") else []
     if section.split == "train":
         found.append(
             _finding(
@@ -63,8 +64,7 @@ def of_evaluation(
     return found
 
 
-def _judgement(judged: str, section: EvaluateSection, answered: Sequence[Answered]) -> Finding:
-    figure = section.metrics[0].name if answered else "loss"
+def _judgement(judged: str, figure: str) -> Finding:
     if judged == "worse":
         return _finding(
             "error",

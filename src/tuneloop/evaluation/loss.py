@@ -1,4 +1,4 @@
-"""Loss and perplexity over all rows of a split, without generation."""
+"""Loss over all rows of a split, with perplexity or the figures of the task, without generation."""
 
 from __future__ import annotations
 
@@ -23,25 +23,34 @@ LOGITS = 2**28  # so many fp32 logits of one batch are 1 GiB
 
 
 class HeldOut(msgspec.Struct, frozen=True):
-    """How well a model predicts the tokens of held-out rows.
+    """How well a model predicts the tokens of held-out rows, or whatever else its task learns.
 
     Attributes:
-        loss: Mean loss, in nats per supervised token.
-        perplexity: ``exp(loss)``: among how many equally likely tokens the model seems to choose.
-        tokens: Supervised tokens that were predicted.
+        loss: Mean loss, in nats per supervised term.
+        perplexity: ``exp(loss)``: among how many equally likely tokens the model seems to choose; None where the loss
+            is not a mean over tokens.
+        tokens: Supervised terms: tokens, unless the task says otherwise.
         rows: Rows they belong to.
         dropped: Rows that could not be encoded, by reason.
+        figures: The task's own figures.
     """
 
     loss: float
-    perplexity: float
+    perplexity: float | None
     tokens: int
     rows: int
     dropped: dict[str, int]
+    figures: dict[str, float] = {}
 
 
 def held_out(
-    loaded: Loaded, records: Sequence[Record], task: Task, max_length: int, progress: Progress, what: str = "loss"
+    loaded: Loaded,
+    records: Sequence[Record],
+    task: Task,
+    max_length: int,
+    progress: Progress,
+    what: str = "loss",
+    reference: Sequence[torch.Tensor] | None = None,
 ) -> HeldOut:
     """Measure the loss of a model on rows.
 
@@ -52,6 +61,7 @@ def held_out(
         max_length: Tokens of the longest row, as in training.
         progress: Told how many examples have been measured.
         what: What the progress is of.
+        reference: What :func:`said_before` gave, where the task's loss compares with another model.
 
     Raises:
         DataError: No row has a token to predict.
@@ -61,14 +71,17 @@ def held_out(
 
     examples, dropped = encode(loaded, records, task, max_length)
     progress.start(what, len(examples))
-    config: Any = loaded.model.config
     total, tokens, done = 0.0, 0, 0
+    sums: dict[str, float] = {}
     with torch.inference_mode():
-        for part in by_length(examples, config.get_text_config().vocab_size):
-            batch = _to(task.collate(part, loaded.tokenizer.pad_id), loaded.device)
+        gauge = _gauge(loaded, examples, task, reference)
+        for plain in _batches(loaded, examples, task, reference):
+            batch = dataclasses.replace(plain, gauge=gauge)
             total += float(task.loss(loaded.model, batch))
             tokens += batch.supervised
-            done += len(part)
+            done += len(batch.marks) if batch.marks is not None else len(batch.ids)
+            for name, value in batch.figures.items():
+                sums[name] = sums.get(name, 0.0) + float(value)
             progress.advance(done)
     if tokens == 0:
         raise DataError(
@@ -84,7 +97,59 @@ def held_out(
         )
     loss = total / tokens
     rows = len({example.record for example in examples})
-    return HeldOut(loss, math.exp(min(loss, 700.0)), tokens, rows, dropped)
+    perplexity = math.exp(min(loss, 700.0)) if task.term == "token" else None
+    return HeldOut(loss, perplexity, tokens, rows, dropped, task.figures(sums))
+
+
+def said_before(
+    loaded: Loaded, records: Sequence[Record], task: Task, max_length: int, progress: Progress
+) -> list[torch.Tensor]:
+    """What the task wants to know of the model that training began with, batch by batch of :func:`held_out`.
+
+    Args:
+        loaded: That model.
+        records: The rows.
+        task: The task; its loss compares with such a model.
+        max_length: Tokens of the longest row, as in training.
+        progress: Told how many examples have been read.
+
+    Returns:
+        A value of the task for each example, in batches; empty where it compares with no model.
+    """
+    import torch
+
+    says = task.reference()
+    if says is None:
+        return []
+    examples, _ = encode(loaded, records, task, max_length)
+    progress.start("reading the rows with the reference", len(examples))
+    found: list[torch.Tensor] = []
+    with torch.inference_mode():
+        for batch in _batches(loaded, examples, task, None):
+            found.append(says(loaded.model, batch))
+            progress.advance(sum(map(len, found)))
+    return found
+
+
+def _batches(
+    loaded: Loaded, examples: Sequence[Example], task: Task, reference: Sequence[torch.Tensor] | None
+) -> Iterator[Batch]:
+    """The examples in batches of like length."""
+    config: Any = loaded.model.config
+    for place, part in enumerate(by_length(examples, config.get_text_config().vocab_size)):
+        batch = task.collate(part, loaded.tokenizer.pad_id).to(loaded.device)
+        yield dataclasses.replace(batch, values=reference[place]) if reference else batch
+
+
+def _gauge(
+    loaded: Loaded, examples: Sequence[Example], task: Task, reference: Sequence[torch.Tensor] | None
+) -> float | None:
+    """What the loss of each batch needs to know of all of them; None where it needs nothing."""
+    measure = task.gauge()
+    if measure is None or not examples:
+        return None
+    batches = _batches(loaded, examples, task, reference)
+    return sum(float(measure(loaded.model, batch)) for batch in batches) / len(examples)
 
 
 def encode(
@@ -99,7 +164,7 @@ def encode(
             dropped[found.reason] = dropped.get(found.reason, 0) + 1
         else:
             examples += found
-    return examples, dropped
+    return list(task.joined(examples, max_length)), dropped
 
 
 def by_length(examples: Sequence[Example], vocabulary: int) -> Iterator[list[Example]]:
@@ -118,8 +183,3 @@ def by_length(examples: Sequence[Example], vocabulary: int) -> Iterator[list[Exa
         part.append(example)
     if part:
         yield part
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    moved = {name: getattr(batch, name).to(device) for name in ("ids", "mask", "labels")}
-    return dataclasses.replace(batch, **moved)

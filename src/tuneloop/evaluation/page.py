@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneloop.evaluation import cards, curves, summary
+from tuneloop.evaluation.labels import MATRIX
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -51,13 +52,16 @@ def render(told: dict[str, Any]) -> str:
         "What learning did": cards.receipts(told["receipts"]),
     }
     template = environment.get_template("page.html.jinja")
-    return template.render(**told, curves=Markup(drawn), cards=facts, hero=hero(told))  # noqa: S704 - numbers only
+    return template.render(**told, widest=MATRIX, curves=Markup(drawn), cards=facts, hero=hero(told))  # noqa: S704 - numbers only
 
 
 def hero(told: dict[str, Any]) -> dict[str, Any]:
-    """The one figure that the page opens with: the first metric, or the perplexity where there is none."""
-    figure = told["metrics"][0] if told["metrics"] else "perplexity"
-    return {"figure": figure, "sides": {side: scores[figure]["mean"] for side, scores in told["scores"].items()}}
+    """The one figure that the page opens with, of each model that has it."""
+    figure, scores = told["lead"], told["scores"]
+    return {
+        "figure": figure,
+        "sides": {side: scores[side][figure]["mean"] for side in scores if figure in scores[side]},
+    }
 
 
 def mark(row: dict[str, Any], side: str, metrics: list[str]) -> dict[str, str]:
@@ -71,7 +75,7 @@ def mark(row: dict[str, Any], side: str, metrics: list[str]) -> dict[str, str]:
     if row[side].strip() == row["reference"].strip():
         return {"kind": _RIGHT, "text": _RIGHT}
     first = metrics[0]
-    if first == "exact_match":
+    if first in ("exact_match", "accuracy"):
         return {"kind": _WRONG, "text": _WRONG}
     return {"kind": "partly", "text": f"{summary.title(first)} {summary.spoken(first, row['scores'][side][first])}"}
 
@@ -83,7 +87,7 @@ def change(figure: str, before: float, after: float) -> str:
         >>> change("exact_match", 0.0, 0.94), change("loss", 2.0, 1.5)
         ('+94 points', '−25 %')
     """
-    if figure in ("loss", "perplexity"):
+    if figure in ("loss", "perplexity", "rewards/margins"):
         return _signed(100 * (after - before) / before, " %") if before else ""
     return _signed(100 * (after - before), " points")
 

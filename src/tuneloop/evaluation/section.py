@@ -18,7 +18,8 @@ class EvaluateSection(Section):
     metrics: list[OneOf[Metric]] = Field(
         default_factory=lambda: [find(Metric, name)() for name in ("exact_match", "token_f1", "rouge_l", "chrf")]
     )
-    """Scores of generated answers; loss and perplexity are always measured."""
+    """Scores of generated answers; loss and perplexity are always measured. Where a task chooses among labels, these
+    four make way for ``accuracy``; macro F1 and the figures of each label come with it."""
     limit: int = Field(200, ge=1)
     """Rows that are answered by generation; the loss takes all rows."""
     max_new_tokens: int = Field(128, ge=1)

@@ -13,7 +13,8 @@ import msgspec
 
 from tuneloop.evaluation import findings
 from tuneloop.evaluation.answers import Answered
-from tuneloop.evaluation.interval import Mean, bootstrap, mean
+from tuneloop.evaluation.interval import Mean, bootstrap, mean, wilson
+from tuneloop.evaluation.labels import macro_f1, of_labels
 from tuneloop.evaluation.loss import HeldOut
 from tuneloop.evaluation.section import EvaluateSection
 from tuneloop.evaluation.words import script
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("tuneloop", "torch", "transformers", "peft", "tokenizers", "rouge-score", "sacrebleu")
 SEVERITIES = ("error", "warning", "note", "good")
+ROUNDING = 1e-4
+"""Mean rewards below this are rounding: the model is the reference itself."""
 CURVES = ("train/loss", "validation/loss", "train/learning_rate", "train/grad_norm")
 
 
@@ -112,20 +115,30 @@ def summarise(
     section, run, seed = subject.section, subject.run, subject.seed
     metrics = [metric.name for metric in section.metrics] if answered else []
     scores = {side: _scores(one.held_out, side, answered, metrics, seed) for side, one in measured.items()}
+    said, right = [row.tuned for row in answered], [row.reference for row in answered]
+    choices = subject.task.choices
+    if choices and answered:
+        scores["tuned"]["macro_f1"] = msgspec.to_builtins(macro_f1(said, right, seed=seed))
     change = _change(answered, metrics, seed) if "base" in measured else {}
-    judged = judge(scores, change, metrics)
-    rows = len(answered) if metrics else measured["tuned"].held_out.rows
+    lead = leading(scores, metrics)
+    judged = judge(scores, change, metrics if lead in metrics else ())
     history = History(run.signals() if run else ())
-    found = [*findings.of_evaluation(section, measured, answered, judged), *(run.findings() if run else ())]
+    found = [
+        *findings.of_evaluation(section, measured, answered, judged, lead if lead in metrics else "loss"),
+        *(run.findings() if run else ()),
+    ]
     told: dict[str, Any] = {
         "name": subject.name or subject.model.id,
-        "verdict": verdict(scores, metrics, rows, section.split),
+        "verdict": verdict(scores, metrics, int(scores["tuned"][lead]["n"]), section.split),
         "judgement": judged,
         "split": section.split,
         "metrics": metrics,
         "scores": scores,
         "change": change,
         "groups": _groups(answered, metrics, seed),
+        "lead": lead,
+        "term": subject.task.term,
+        "labels": of_labels(said, right, choices) if choices and answered else {},
         "samples": answered[: section.samples],
         "mistakes": _mistakes(answered, metrics, section.samples),
         "findings": sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)),
@@ -142,29 +155,42 @@ def summarise(
     return plain
 
 
+def leading(scores: Mapping[str, Any], metrics: Sequence[str]) -> str:
+    """The figure that a report opens with: what the task itself prefers, the first metric, the perplexity or the loss.
+
+    Example:
+        >>> leading({"tuned": {"loss": {}, "perplexity": {}}}, [])
+        'perplexity'
+    """
+    known = scores["tuned"]
+    return next(name for name in ("rewards/accuracies", *metrics[:1], "perplexity", "loss") if name in known)
+
+
 def verdict(scores: Mapping[str, Any], metrics: Sequence[str], rows: int, split: str) -> str:
-    """Say the result in one sentence: the first metric where there is one, else the perplexity.
+    """Say the result in one sentence, by the leading figure.
 
     Example:
         >>> scores = {side: {"exact_match": {"mean": value}} for side, value in (("base", 0), ("tuned", 0.944))}
         >>> verdict(scores, ["exact_match"], 180, "test")
         'Exact match 0 % → 94 % on 180 held-out rows'
     """
-    figure = metrics[0] if metrics else "perplexity"
-    told = [spoken(figure, scores[side][figure]["mean"]) for side in ("base", "tuned") if side in scores]
+    figure = leading(scores, metrics)
+    told = [spoken(figure, scores[side][figure]["mean"]) for side in scores if figure in scores[side]]
     kind = "training" if split == "train" else "held-out"
     return f"{title(figure)} {' → '.join(told)} on {rows:,} {kind} row{'' if rows == 1 else 's'}"
 
 
 def title(figure: str) -> str:
     """The name of a metric as a person reads it."""
-    known = {"token_f1": "Token F1", "rouge_l": "ROUGE-L", "chrf": "chrF"}
+    known = {"token_f1": "Token F1", "rouge_l": "ROUGE-L", "chrf": "chrF", "macro_f1": "Macro F1"}
+    known |= {"rewards/accuracies": "Reward accuracy", "rewards/margins": "Reward margin"}
+    known |= {"logps/accuracies": "Chosen answer likelier"}
     return known.get(figure, figure.replace("_", " ").capitalize())
 
 
 def spoken(figure: str, value: float) -> str:
     """A score as a person reads it: a loss with three digits, a perplexity with four, all others in per cent."""
-    if figure == "loss":
+    if figure in ("loss", "rewards/margins"):
         return f"{value:.3f}"
     if figure == "perplexity":
         return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
@@ -201,12 +227,24 @@ def _scores(
     counts = {"n": loss.rows, "tokens": loss.tokens}
     scores: dict[str, dict[str, float]] = {
         "loss": {"mean": loss.loss} | counts,
-        "perplexity": {"mean": loss.perplexity} | counts,
     }
+    if loss.perplexity is not None:
+        scores["perplexity"] = {"mean": loss.perplexity} | counts
+    scores |= _preferred(loss)
     for metric in metrics:
         found = mean([row.scores[side][metric] for row in answered], seed=seed)
         scores[metric] = {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
     return scores
+
+
+def _preferred(loss: HeldOut) -> dict[str, dict[str, float]]:
+    """How often the right answer is preferred, and by how much; the reference has no rewards against itself."""
+    told, n = loss.figures, loss.tokens
+    shares = [name for name in ("rewards/accuracies", "logps/accuracies") if name in told]
+    margin = {"rewards/margins": {"mean": told["rewards/margins"], "n": n}} if "rewards/margins" in told else {}
+    if max(abs(told.get(f"rewards/{side}", 0.0)) for side in ("chosen", "rejected")) < ROUNDING:
+        shares, margin = shares[1:], {}
+    return {name: msgspec.to_builtins(wilson(round(told[name] * n), n)) for name in shares} | margin
 
 
 def _change(answered: Sequence[Answered], metrics: Sequence[str], seed: int) -> dict[str, Mean]:
