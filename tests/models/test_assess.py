@@ -11,7 +11,11 @@ import torch
 
 from tuneloop.models.adapters import Adapter
 from tuneloop.models.assess import assess
+from tuneloop.models.kernels.head import HELD
 from tuneloop.models.load import read_config
+from tuneloop.models.logits import hidden_at
+from tuneloop.models.quick import quicken
+from tuneloop.models.stream import take_streams
 from tuneloop.parts import find
 from tuneloop.tasks import Task
 
@@ -37,18 +41,36 @@ def test_figures_are_those_of_the_real_model(bare: Path, tiny_model: Path, adapt
     assert found.memory["optimizer"] == 8 * trainable
     assert (found.family, found.layers, found.vocabulary, found.context) == ("llama", 2, 400, 512)
     assert found.licence == "apache-2.0"
+    assert found.bytes == sum(found.memory.values())
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("adapter", ["lora", "full"])
+def test_activations_are_those_that_the_real_model_keeps(
+    bare: Path, tiny_model: Path, adapter: str, packed: bool
+) -> None:
+    found = assess(bare, TASK, find(Adapter, adapter)(), rows=3, tokens=40, packed=packed)
+    less = assess(bare, TASK, find(Adapter, adapter)(), rows=3, tokens=40, packed=packed, recompute=True)
+    real: Any = find(Adapter, adapter)().attach(TASK.load(read_config(tiny_model), str(tiny_model)))
+    real.train()
+    quicken(real)
+    if packed:
+        take_streams(real)
     kept: dict[int, int] = {}
+    weights = {weight.untyped_storage().data_ptr() for weight in real.parameters()}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        if not isinstance(tensor, torch.nn.Parameter):
+        if tensor.untyped_storage().data_ptr() not in weights:
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
+    ids = torch.zeros((1, 120) if packed else (3, 40), dtype=torch.int64)
+    ends = (40, 80, 120) if packed else ()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        hold = real(input_ids=torch.zeros((2, 64), dtype=torch.int64), use_cache=False)
+        hold = hidden_at(real, ids, ids == 0, ends)
     assert hold is not None
-    assert found.memory["activations"] == pytest.approx(sum(kept.values()), rel=0.15)
-    assert found.bytes == sum(found.memory.values())
+    assert found.memory["activations"] == pytest.approx(sum(kept.values()), rel=0.1)
+    assert less.memory["activations"] < 0.7 * found.memory["activations"]
 
 
 @pytest.mark.parametrize(
@@ -72,14 +94,19 @@ def test_every_adapter_is_assessed_without_weights(
 
 def test_mixed_precision_halves_the_activations(bare: Path) -> None:
     whole, half = (
-        assess(bare, TASK, find(Adapter, "lora")(), rows=1, tokens=32, activation_bytes=size) for size in (4, 2)
+        assess(bare, TASK, find(Adapter, "lora")(), rows=1, tokens=32, dtype=size)
+        for size in (torch.float32, torch.bfloat16)
     )
     assert half.memory["activations"] == whole.memory["activations"] // 2
 
 
 def test_logits_follow_the_supervised_tokens(bare: Path) -> None:
     found = assess(bare, TASK, find(Adapter, "lora")(), rows=4, tokens=32, learned=10)
-    assert found.memory["logits"] == 3 * 4 * 10 * 400
+    assert found.memory["logits"] == 10 * (4 + 3 * 4) * 400  # a frozen head: never all of a long batch's
+    most = assess(bare, TASK, find(Adapter, "lora")(), rows=4096, tokens=32)
+    assert most.memory["logits"] == HELD // 400 * (4 + 3 * 4) * 400
+    whole = assess(bare, TASK, find(Adapter, "full")(), rows=4, tokens=32, learned=10)
+    assert whole.memory["logits"] == 3 * 4 * 10 * 400
 
 
 def test_a_model_of_seven_billion_needs_no_weights(tmp_path: Path) -> None:

@@ -202,6 +202,8 @@ def test_receipts_are_read_from_the_layers() -> None:
         "dropout": [0.05],
         "lengths_learned": 2,
         "taken_from_base": 0,
+        "explained_variance": None,
+        "token_rows": {},
         "whole_modules": [],
     }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tuneloop.errors import TrainingError
 from tuneloop.parts import Part
 
 if TYPE_CHECKING:
@@ -26,6 +28,30 @@ class Adapter(Part, ABC):
 
         Raises:
             TrainingError: An option cannot act (a module name that matches nothing).
+        """
+
+    def beside_quantized(self) -> None:
+        """Agree to learn in a model whose matrices are quantised; adapters that add weights of their own can.
+
+        Raises:
+            TrainingError: It would train the quantised matrices themselves.
+        """
+        raise TrainingError(
+            f"the base is quantised, and {self.name} would train what is rounded",
+            where="train.adapter",
+            fix="write adapter: lora, or leave model.quantization out",
+        )
+
+    def begin(self, model: nn.Module, batches: Callable[[int], Sequence[Any]]) -> None:
+        """Take first values from the rows, where the adapter asks for that; called once, before the first step.
+
+        Args:
+            model: What :meth:`attach` gave.
+            batches: Gives padded batches of training rows (``ids``, ``mask``, ``labels``) in the order of the first
+                epoch, with at least so many supervised tokens each.
+
+        Raises:
+            TrainingError: The rows do not suffice.
         """
 
     def pace(self, name: str) -> float:  # noqa: ARG002

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tuneloop.errors import TrainingError
 from tuneloop.models.adapters import Adapter
-from tuneloop.models.layers import blocks, with_ends
+from tuneloop.models.layers import blocks, classifier_head, with_ends
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,10 +30,15 @@ class Freeze(Adapter):
         """Free the chosen weights; an adapter that the model already carries is merged into it first.
 
         Raises:
-            TrainingError: The model has fewer blocks, or a name matches no module.
+            TrainingError: The model has fewer blocks, a name matches no module, the model is quantised, or it was
+                given new tokens that would not learn.
         """
         from tuneloop.models.merge import merged
+        from tuneloop.models.quantized import quantized_layers
+        from tuneloop.models.vocabulary import all_learn
 
+        if quantized_layers(model):
+            self.beside_quantized()
         plain: nn.Module = merged(model)
         names = blocks(plain)
         if self.freeze_trainable_layers > len(names):
@@ -45,8 +50,9 @@ class Freeze(Adapter):
         where = "train.adapter.freeze.freeze_extra_modules"
         extra = with_ends(plain, self.freeze_extra_modules or [], where=where)
         plain.requires_grad_(False)
-        for name in [*names[-self.freeze_trainable_layers :], *extra]:
+        for name in [*names[-self.freeze_trainable_layers :], *extra, *classifier_head(plain)]:
             plain.get_submodule(name).requires_grad_(True)
+        all_learn(plain, where=where)
         return plain.train()
 
     def acts(self, model: nn.Module) -> dict[str, Any]:

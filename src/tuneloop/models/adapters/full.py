@@ -19,8 +19,15 @@ class Full(Adapter):
     """
 
     def attach(self, model: nn.Module) -> nn.Module:
-        """Free all weights; an adapter that the model already carries is merged into it first."""
-        from tuneloop.models.merge import merged
+        """Free all weights; an adapter that the model already carries is merged into it first.
 
+        Raises:
+            TrainingError: The model is quantised.
+        """
+        from tuneloop.models.merge import merged
+        from tuneloop.models.quantized import quantized_layers
+
+        if quantized_layers(model):
+            self.beside_quantized()
         plain: nn.Module = merged(model)
         return plain.requires_grad_(True).train()
