@@ -12,6 +12,7 @@ from torch.optim import lr_scheduler
 
 from tuneloop.parts import find, names
 from tuneloop.training.schedules import Schedule
+from tuneloop.training.section import TrainSection
 
 STEPS = 40
 
@@ -55,6 +56,31 @@ def test_polynomial_with_a_floor_equals_transformers() -> None:
 
     expected = theirs(lambda o: polynomial(o, 0, STEPS, lr_end=0.1, power=3.0))
     assert ours("polynomial", power=3.0, min_lr_rate=0.1) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 3])
+def test_restarts_equal_transformers(cycles: int) -> None:
+    from transformers import get_cosine_with_hard_restarts_schedule_with_warmup as restarts
+
+    expected = theirs(lambda o: restarts(o, 0, STEPS, num_cycles=cycles))
+    assert ours("cosine_with_restarts", num_cycles=cycles) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_restart_can_be_warmed_up_again_in_a_line_and_falls_to_the_floor_every_time() -> None:
+    rates = ours("cosine_with_restarts", num_cycles=2, rewarm_steps=4, min_lr_rate=0.1)
+    assert rates[20:25] == pytest.approx([0.1 + 0.9 * share for share in (0.2, 0.4, 0.6, 0.8, 1.0)])
+    assert rates[:20] == pytest.approx(theirs(lambda o: lr_scheduler.CosineAnnealingLR(o, 20, eta_min=0.1), 20))
+    assert rates[24:] == pytest.approx(theirs(lambda o: lr_scheduler.CosineAnnealingLR(o, 16, eta_min=0.1), 16))
+    as_share = ours("cosine_with_restarts", num_cycles=2, rewarm_steps=0.2, min_lr_rate=0.1)
+    assert as_share == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(("rule", "times"), [("linear", 4.0), ("sqrt", 2.0)])
+def test_the_rate_follows_the_batch(rule: str, times: float) -> None:
+    batch = {"size": 64, "learning_rate_scaling": {"rule": rule, "reference": 16}}
+    section = TrainSection.model_validate({"batch": batch, "optimizer": {"adamw": {"learning_rate": 1e-3}}})
+    assert section.learning_rate == pytest.approx(times * 1e-3)
+    assert TrainSection.model_validate({"batch": {"size": 64}}).learning_rate == 2e-4
 
 
 @pytest.mark.parametrize("form", ["linear", "cosine", "1-sqrt"])

@@ -73,7 +73,7 @@ def _losses(axes: Axes, history: History) -> None:
     zone = overfitting(history)
     if zone:
         axes.axvspan(*zone, color=ZONE, alpha=0.6, zorder=0, label="over-fitting")
-    axes.set_ylabel("loss (nats per token)")
+    axes.set_ylabel("loss (nats)")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
 

@@ -8,10 +8,32 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Signal, jsonl
 from tuneloop.store.seal import cannot_write
+
+
+class Records(Protocol):
+    """Takes the figures of a run."""
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Take the figures of one step."""
+
+    def flush(self) -> int:
+        """Bring everything to the disk, and say how many bytes there are."""
+
+
+class Unrecorded:
+    """Keeps nothing: for the processes of a run that leave the writing to another one."""
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Ignore it."""
+
+    def flush(self) -> int:
+        """Nothing is there."""
+        return 0
 
 
 class Recorder:

@@ -34,6 +34,6 @@ class Converging(Check):
             "good",
             first_step,
             last_step,
-            f"held-out loss fell from {first:.3f} to {last:.3f} nats per token ({last / first - 1:+.0%})",
+            f"held-out loss fell from {first:.3f} to {last:.3f} nats ({last / first - 1:+.0%})",
             "nothing to change",
         )

@@ -41,6 +41,6 @@ class Underfit(Check):
             "warning",
             series[0][0],
             series[-1][0],
-            f"training loss went from {first:.3f} to {last:.3f} nats per token in {series[-1][0]} steps",
+            f"training loss went from {first:.3f} to {last:.3f} nats in {series[-1][0]} steps",
             f"raise the rate: --set train.optimizer.{history.optimizer}.learning_rate={5 * rate:.2g}",
         )
