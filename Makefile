@@ -34,7 +34,7 @@ format:
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench:              ## figures of this machine, as JSON under build/bench; python -m bench.peers adds TRL
+bench:              ## figures of this machine, as JSON under build/bench; python -m bench.peers adds the peers
 	$(PY) -m bench.start --json build/bench/start.json
 	$(PY) -m bench.generate --quick --json build/bench/generate.json
 	$(PY) -m bench.faults --quick --json build/bench/faults.json

@@ -18,7 +18,13 @@ TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}"
 )
-SPECIAL = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
+SPECIAL = ["<|pad|>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"]
+WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""How Qwen2 cuts text into words. Versions of transformers put it in place of whatever a tokenizer with a Qwen2 model
+says; with another one the tools would learn different ids of the same rows."""
 LARGEST = 32_000
 """Tokens of the tokenizer, or the model's whole vocabulary where that is smaller."""
 SPARE = 8
@@ -69,7 +75,9 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return [row for row in rows if row["answer"].strip()]
 
 
-def gather(rows: Path, shape: str, *, count: int, held_out: int, length: int) -> Material:
+def gather(
+    rows: Path, shape: str, *, count: int, held_out: int, length: int, device: str = "cpu", dtype: str = "float32"
+) -> Material:
     """Choose rows that fit, and make tokenizer and model where they are not there yet.
 
     Args:
@@ -78,12 +86,28 @@ def gather(rows: Path, shape: str, *, count: int, held_out: int, length: int) ->
         count: Rows to learn.
         held_out: Rows to be judged by.
         length: Tokens of the longest row; longer ones are not taken, so that no tool has to cut.
+        device: Where the weights are drawn.
+        dtype: What they are saved as.
 
     Raises:
         ValueError: There are too few rows.
     """
     every = read_rows(rows)
-    model = _model(shape, every, hashlib.sha256(rows.read_bytes()).hexdigest()[:16])
+    made_of = rows.read_bytes() + WORDS.encode() + "".join(SPECIAL).encode()
+    kind = "" if (device, dtype) == ("cpu", "float32") else f"-{device}-{dtype}"
+    folder = report.cache() / f"{shape}{kind}-{hashlib.sha256(made_of).hexdigest()[:16]}"
+    model = _model(shape, every, folder, device, dtype)
+    return choose(model, every, count=count, held_out=held_out, length=length, source=rows.name)
+
+
+def choose(
+    model: Path, every: list[dict[str, str]], *, count: int, held_out: int, length: int, source: str
+) -> Material:
+    """Choose the first rows that fit, for a model that is there.
+
+    Raises:
+        ValueError: There are too few rows.
+    """
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -99,8 +123,18 @@ def gather(rows: Path, shape: str, *, count: int, held_out: int, length: int) ->
             lengths.append(len(whole))
             supervised += len(whole) - len(asked)
         if len(chosen) == count + held_out:
-            return Material(model, chosen[:count], chosen[count:], lengths, supervised, rows.name)
-    raise ValueError(f"{rows} has {len(chosen)} rows of at most {length} tokens, {count + held_out} are needed")
+            return Material(model, chosen[:count], chosen[count:], lengths, supervised, source)
+    raise ValueError(f"{source} has {len(chosen)} rows of at most {length} tokens, {count + held_out} are needed")
+
+
+def ours_first(rows: list[dict[str, str]], seed: int) -> list[dict[str, str]]:
+    """Rows placed so that our shuffling learns them in the given order; the peers take theirs as they stand."""
+    from tuneloop.training.batches import order
+
+    placed: list[dict[str, str]] = [{}] * len(rows)
+    for row, place in zip(rows, order(len(rows), seed=seed, epoch=0).tolist(), strict=True):
+        placed[place] = row
+    return placed
 
 
 def ids_of(tokenizer: Any, row: dict[str, str]) -> tuple[list[int], list[int]]:
@@ -125,25 +159,31 @@ def _pair(row: dict[str, Any], path: Path) -> dict[str, str]:
     raise ValueError(f"{path}: rows need instruction and output, or messages; this one has {', '.join(row)}")
 
 
-def _model(shape: str, rows: list[dict[str, str]], digest: str) -> Path:
-    folder = report.cache() / f"{shape}-{digest}"
+def _model(shape: str, rows: list[dict[str, str]], folder: Path, device: str, dtype: str) -> Path:
     if (folder / "ready").exists():
         return folder
     report.said(f"making the model {shape} in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     _tokenizer(rows, min(LARGEST, SHAPES[shape]["vocab_size"] - SPARE)).save_pretrained(folder)
-    make(shape).save_pretrained(folder)
+    config = folder / "tokenizer_config.json"
+    facts = json.loads(config.read_text(encoding="utf-8")) | {"tokenizer_class": "Qwen2Tokenizer"}
+    config.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    make(shape, device, dtype).save_pretrained(folder)
     (folder / "ready").touch()
     return folder
 
 
 def _tokenizer(rows: list[dict[str, str]], size: int) -> Any:
     """A byte-level BPE learned from the rows: the lengths of real rows without a download."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.normalizer = normalizers.NFC()
+    words = pre_tokenizers.Split(Regex(WORDS), behavior="isolated")
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     made.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,

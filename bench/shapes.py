@@ -35,33 +35,63 @@ SHAPES: dict[str, dict[str, Any]] = {
         "num_key_value_heads": 2,
         "rope_theta": 1_000_000.0,
     },
+    "1.5B": {  # Qwen2.5-1.5B
+        "family": "Qwen2",
+        "vocab_size": 151_936,
+        "hidden_size": 1536,
+        "intermediate_size": 8960,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 12,
+        "num_key_value_heads": 2,
+        "rope_theta": 1_000_000.0,
+    },
+    "7B": {  # Qwen2.5-7B
+        "family": "Qwen2",
+        "vocab_size": 152_064,
+        "hidden_size": 3584,
+        "intermediate_size": 18_944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "rope_theta": 1_000_000.0,
+        "tie_word_embeddings": False,
+    },
 }
 
 
-def make(size: str) -> Any:
-    """The model of a shape with seeded random weights, fp32.
+def make(size: str, device: str = "cpu", dtype: str = "float32") -> Any:
+    """The model of a shape with seeded random weights.
 
     Args:
         size: A key of ``SHAPES``.
+        device: Where they are drawn; a CPU takes minutes for billions of them.
+        dtype: Name of a torch dtype.
     """
     import torch
     import transformers
 
     shape = dict(SHAPES[size])
     family = shape.pop("family")
-    theta = shape.pop("rope_theta")
+    theta, tied = shape.pop("rope_theta"), shape.pop("tie_word_embeddings", True)
     config = getattr(transformers, f"{family}Config")(
         **shape,
         rope_parameters={"rope_type": "default", "rope_theta": theta},
         max_position_embeddings=8192,
-        tie_word_embeddings=True,
+        tie_word_embeddings=tied,
         rms_norm_eps=1e-6,
         bos_token_id=None,
         eos_token_id=2,
         pad_token_id=0,
     )
     torch.manual_seed(0)
-    return getattr(transformers, f"{family}ForCausalLM")(config)
+    config.dtype = getattr(torch, dtype)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(config.dtype)
+    try:
+        with torch.device(device):
+            return getattr(transformers, f"{family}ForCausalLM")(config)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def linear_sizes(size: str) -> dict[str, tuple[int, int]]:
@@ -106,23 +136,32 @@ def least_flops(
     return float(shape["num_hidden_layers"] * ((frozen + adapters) * tokens + attention) + head)
 
 
-def matmul_rate(dtype: str, seconds: float = 2.0) -> float:
+def matmul_rate(dtype: str, seconds: float = 2.0, device: str = "cpu") -> float:
     """Floating-point operations per second that this process reaches in a large matrix product.
 
     Args:
         dtype: Name of a torch dtype.
         seconds: How long to measure; the best of the repetitions counts.
+        device: Where.
     """
     import time
 
     import torch
 
-    a = torch.randn(1024, 1024).to(getattr(torch, dtype))
-    b = torch.randn(1024, 4096).to(getattr(torch, dtype))
-    best, ends = 0.0, time.perf_counter() + seconds
-    while time.perf_counter() < ends:
+    rows, inner, columns = (8192, 8192, 8192) if device == "cuda" else (1024, 1024, 4096)
+    a = torch.randn(rows, inner, device=device).to(getattr(torch, dtype))
+    b = torch.randn(inner, columns, device=device).to(getattr(torch, dtype))
+
+    def timed() -> float:
         began = time.perf_counter()
         for _ in range(4):
             a @ b
-        best = max(best, 4 * 2 * 1024 * 1024 * 4096 / (time.perf_counter() - began))
-    return best
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    timed()
+    best, ends = timed(), time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        best = min(best, timed())
+    return 4 * 2 * rows * inner * columns / best

@@ -51,6 +51,11 @@ def section(steps: int) -> Any:
     )
 
 
+def turns_of(at: int) -> tuple[str, str]:
+    """Question and answer of one row."""
+    return f"what is {at} plus {at + 1}", f"it is {2 * at + 1}" + " and" * (at % 5)
+
+
 def dataset(store: Any) -> Any:
     """Forty rows to learn and eight held out."""
     from tuneloop.rows import Chat, Message, Record
@@ -58,11 +63,8 @@ def dataset(store: Any) -> Any:
     from tuneloop.store.parquet import write_records
 
     def record(at: int) -> Any:
-        turns = (
-            Message("user", f"what is {at} plus {at + 1}"),
-            Message("assistant", f"it is {2 * at + 1}" + " and" * (at % 5)),
-        )
-        return Record.of(Chat(turns), origin=f"rows:{at}")
+        asked, answer = turns_of(at)
+        return Record.of(Chat((Message("user", asked), Message("assistant", answer))), origin=f"rows:{at}")
 
     with store.draft() as folder:
         write_records(folder / "train.parquet", [record(at) for at in range(40)])

@@ -6,9 +6,12 @@ Standard library only, since it is imported in environments where nothing else o
 from __future__ import annotations
 
 import json
+import re
 import resource
+import statistics
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +30,13 @@ class Job:
         batch: Rows per optimizer step.
         micro: Rows that go through the model at once.
         length: Tokens of the longest row.
+        pack: Tokens of a pack, for the tools that pack.
         learning_rate: Constant over the run.
         r: Rank of the adapter; its scale is 2.
         targets: Names of the adapted layers.
         dtype: ``bf16`` (autocast) or ``fp32``.
         lengths: Real tokens of each row, in the same order.
+        seed: Decides how the adapters begin.
         began: When the process was started, seconds since the epoch.
     """
 
@@ -47,7 +52,9 @@ class Job:
     r: int
     targets: list[str]
     dtype: str
+    pack: int = 0
     lengths: list[int] = field(default_factory=list)
+    seed: int = 0
     began: float = 0.0
 
     @classmethod
@@ -64,6 +71,22 @@ class Job:
         lines = Path(self.rows).read_text(encoding="utf-8").splitlines()
         return [(row["prompt"], row["answer"]) for row in map(json.loads, lines)]
 
+    def check(self, lengths: Iterable[int]) -> None:
+        """Make sure that a tool learns the same tokens as the others.
+
+        Args:
+            lengths: Tokens of each row as the tool has encoded them, in any order.
+
+        Raises:
+            RuntimeError: They are not those of the job.
+        """
+        found = sorted(lengths)
+        if found != sorted(self.lengths):
+            raise RuntimeError(
+                f"{self.tool} has {len(found)} rows of {sum(found)} tokens,"
+                f" the others {len(self.lengths)} of {sum(self.lengths)}: not the same ids"
+            )
+
 
 @dataclass
 class Watch:
@@ -71,6 +94,7 @@ class Watch:
 
     job: Job
     ends: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
 
@@ -82,15 +106,24 @@ class Watch:
         """
         at = len(self.ends) * self.job.batch
         taken = self.job.lengths[at : at + self.job.batch] if lengths is None else lengths
+        if (gpu := _gpu()) is not None:
+            gpu.synchronize()
         self.ends.append(time.time())
+        self.work.append(time.process_time())
         self.rows.append(len(taken))
         self.tokens.append(sum(taken))
 
-    def done(self, adapter: Path, **more: Any) -> None:
-        """Write the outcome; the steady rate leaves out the first step, which also warms up.
+    def rates(self) -> list[float]:
+        """Real tokens per second of every step but the first, which also warms up."""
+        spans = zip(self.ends, self.ends[1:], self.tokens[1:], strict=False)
+        return [tokens / (end - began) for began, end, tokens in spans]
 
-        Rows differ in length, and a tool that packs takes others in its first step: what counts as rows per second
-        is real tokens per second by the mean length of all rows.
+    def done(self, adapter: Path, **more: Any) -> None:
+        """Write the outcome.
+
+        The steady rate is the median over the steps after the first. Rows differ in length, and a tool that packs
+        takes others in its first step: what counts as rows per second is real tokens per second by the mean length
+        of all rows.
 
         Args:
             adapter: Folder of the PEFT adapter that was saved.
@@ -102,16 +135,43 @@ class Watch:
         if len(self.ends) < 2:
             raise RuntimeError(f"{len(self.ends)} steps are too few to time")
         mean = sum(self.job.lengths) / len(self.job.lengths)
-        unit = 1 if sys.platform == "darwin" else 1024
+        gpu = _gpu()
         outcome = {
             "first_step_s": self.ends[0] - self.job.began,
             "rows": sum(self.rows),
             "rows_per_step": self.rows,
-            "seconds": self.ends[-1] - self.ends[0],
             "tokens_per_step": self.tokens,
-            "rows_per_second": sum(self.tokens[1:]) / mean / (self.ends[-1] - self.ends[0]),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6,
+            "seconds": self.ends[-1] - self.ends[0],
+            "rows_per_second": statistics.median(self.rates()) / mean,
+            "rows_per_second_mean": sum(self.tokens[1:]) / mean / (self.ends[-1] - self.ends[0]),
+            "rows_per_cpu_second": sum(self.tokens[1:]) / mean / (self.work[-1] - self.work[0]),
+            "peak_mb": peak_mb(),
+            "peak_gpu_mb": None if gpu is None else gpu.max_memory_allocated() / 1e6,
+            "micro": self.job.micro,
+            "pack": self.job.pack,
+            "seed": self.job.seed,
             "adapter": str(adapter),
             **more,
         }
         Path(self.job.out, "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+
+
+def peak_mb() -> float:
+    """The most memory that this process held at once, MB.
+
+    Linux says it per program (``VmHWM``); what ``getrusage`` says there begins with the memory of the process
+    that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def _gpu() -> Any:
+    """``torch.cuda`` where this process trains on a GPU; None elsewhere."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_available() else None

@@ -36,21 +36,13 @@ def main(path: str) -> None:
     from tuneloop.models.section import ModelSection
     from tuneloop.monitoring.section import MonitorSection
     from tuneloop.parts import find
-    from tuneloop.rows import Chat, Message, Record
-    from tuneloop.store import Dataset, Store
-    from tuneloop.store.parquet import write_records
+    from tuneloop.store import Store
     from tuneloop.tasks import Task
     from tuneloop.training.section import TrainSection
     from tuneloop.training.train import train
 
     store = Store(Path(job.out) / "store")
-    records = [
-        Record.of(Chat((Message("user", prompt), Message("assistant", answer))), origin=f"rows.jsonl:{at}")
-        for at, (prompt, answer) in enumerate(job.pairs(), 1)
-    ]
-    with store.draft() as folder:
-        write_records(folder / "train.parquet", records)
-        dataset = store.seal(Dataset, folder, parents={}, key="", facts={})
+    dataset = sealed(store, job.pairs())
     model = ModelSection(base=job.model)
     _, tuned = train(
         TrainSection.model_validate(section(job)),
@@ -60,11 +52,26 @@ def main(path: str) -> None:
         dataset=dataset,
         monitor=MonitorSection(),
         store=store,
-        seed=0,
+        seed=job.seed,
         recipe={"name": "bench"},
         progress=Clock(watch),
     )
     watch.done(tuned.weights)
+
+
+def sealed(store: Any, pairs: list[tuple[str, str]]) -> Any:
+    """A dataset of the rows, in a store."""
+    from tuneloop.rows import Chat, Message, Record
+    from tuneloop.store import Dataset
+    from tuneloop.store.parquet import write_records
+
+    records = [
+        Record.of(Chat((Message("user", prompt), Message("assistant", answer))), origin=f"rows.jsonl:{at}")
+        for at, (prompt, answer) in enumerate(pairs, 1)
+    ]
+    with store.draft() as folder:
+        write_records(folder / "train.parquet", records)
+        return store.seal(Dataset, folder, parents={}, key="", facts={})
 
 
 def section(job: Job) -> dict[str, Any]:
@@ -74,7 +81,7 @@ def section(job: Job) -> dict[str, Any]:
         "adapter": {"lora": lora},
         "optimizer": {"adamw": {"learning_rate": job.learning_rate, "weight_decay": 0.0}},
         "schedule": {"constant": {"warmup_steps": 0}},
-        "batch": {"size": job.batch, "per_device_train_batch_size": job.micro},
+        "batch": {"size": job.batch},
         "max_steps": job.steps,
         "max_length": job.length,
         "precision": job.dtype,

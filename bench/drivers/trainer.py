@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def arguments(job: Job) -> dict[str, Any]:
         "logging_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
-        "seed": 0,
+        "seed": job.seed,
     }
 
 
@@ -66,6 +67,37 @@ def callback(watch: Watch, lengths: list[list[int]] | None = None) -> Any:
             watch.step(lengths[len(watch.ends)] if lengths else None)
 
     return Clock()
+
+
+def packs_per_step(job: Job, packs: list[list[int]]) -> tuple[int, list[list[int]]]:
+    """How many packs make a step that holds about as many rows as a step of the other tools.
+
+    Args:
+        job: The job.
+        packs: Lengths of the rows in each pack.
+
+    Returns:
+        The number, and the lengths of the rows that each step takes.
+    """
+    size = max(1, round(job.batch * len(packs) / sum(map(len, packs))))
+    return size, [list(chain(*packs[at : at + size])) for at in range(0, len(packs), size)]
+
+
+def tell_packs(trainer: Any, job: Job, taken: list[list[int]]) -> None:
+    """Set the steps of a trainer of TRL that has packed its rows: how many packs there are is only known then.
+
+    Args:
+        trainer: The trainer; its dataset has ``seq_lengths``.
+        job: The job.
+        taken: Filled with the lengths of the rows of each step.
+    """
+    packs = list(trainer.train_dataset["seq_lengths"])
+    job.check(chain(*packs))
+    size, steps = packs_per_step(job, packs)
+    taken.extend(steps)
+    trainer.args.max_steps = len(steps)
+    trainer.args.per_device_train_batch_size = trainer._train_batch_size = 1
+    trainer.args.gradient_accumulation_steps = trainer.accelerator.gradient_accumulation_steps = size
 
 
 def lora(job: Job) -> Any:
@@ -89,15 +121,18 @@ def main(path: str) -> None:
         Trainer,
         TrainingArguments,
         default_data_collator,
+        set_seed,
     )
 
     tokenizer = AutoTokenizer.from_pretrained(job.model)
+    set_seed(job.seed)
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(job.model, dtype="float32"), lora(job))
     if job.tool == "padded":
         rows, collate = textbook(tokenizer, job.pairs(), job.length), default_data_collator
     else:
         rows = [encode(tokenizer, prompt, answer, job.length) for prompt, answer in job.pairs()]
         collate = DataCollatorForSeq2Seq(tokenizer, padding="longest")
+    job.check(sum(row.get("attention_mask", [1] * len(row["input_ids"]))) for row in rows)
     trainer = Trainer(
         model=model,
         args=TrainingArguments(**arguments(job)),

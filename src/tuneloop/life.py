@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,6 @@ import msgspec
 from tuneloop.errors import DataError, StoreError
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.recipe import Recipe
-from tuneloop.rows import Content
 from tuneloop.store import Bundle, Dataset, Model, Move, Release, Report, Run, Store
 from tuneloop.store.digest import of_value
 from tuneloop.store.lineage import ancestors
@@ -109,6 +109,7 @@ def train(
     *,
     dataset: Dataset | None = None,
     start: Model | None = None,
+    continue_from: str | None = None,
 ) -> tuple[Run, Model]:
     """Train the recipe's base model on a dataset.
 
@@ -118,6 +119,7 @@ def train(
         progress: Takes what there is to show.
         dataset: What is learned; by default the recipe's own rows.
         start: A tuned model to go on from, instead of the untouched base.
+        continue_from: A stopped run with other steps to go on from: ``latest``, or its work folder's name.
 
     Raises:
         ModelError: The base cannot be opened.
@@ -138,11 +140,12 @@ def train(
         seed=recipe.seed,
         recipe=recipe.spelled(),
         start=start,
+        continue_from=continue_from,
+        others=recipe.task.others(folder=recipe.folder, store=store),
         progress=progress,
     )
-    roles = Roles(store, recipe.name)
-    roles.give("run", run, why="train")
-    roles.give("model", model, why="train")
+    for role, made in (("run", run), ("model", model)):
+        Roles(store, recipe.name).give(role, made, why="train")
     return run, model
 
 
@@ -315,10 +318,8 @@ def collect(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Datase
 
     old = Roles(store, recipe.name).newest(prepare(recipe, store, progress))
 
-    def assign(content: Content) -> str:
-        return side(content, recipe.data.split, recipe.seed)
-
-    found = stage(recipe.feedback, dataset=old, store=store, side=assign)
+    place = partial(side, split=recipe.data.split, seed=recipe.seed)
+    found = stage(recipe.feedback, dataset=old, store=store, side=place)
     if not found.report["new"]:
         progress.note("there are no corrections that the dataset does not hold already")
         return old
@@ -381,6 +382,7 @@ def run(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
     from tuneloop.models import find_base
 
     find_base(recipe.model, folder=recipe.folder, store=store)
+    recipe.task.others(folder=recipe.folder, store=store)
     dataset = prepare(recipe, store, progress)
     dataset.need(recipe.evaluate.split)
     model = Roles(store, recipe.name).newest(train(recipe, store, progress, dataset=dataset)[1])

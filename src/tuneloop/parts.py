@@ -173,9 +173,25 @@ class _Choice:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         forms: list[dict[str, Any]] = [{"enum": names(self.base)}]
         for name in names(self.base):
-            options = find(self.base, name).model_json_schema()
+            options = _inlined(find(self.base, name).model_json_schema())
             forms.append({"type": "object", "properties": {name: options}, "required": [name], "maxProperties": 1})
         return {"anyOf": forms}
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with the sections inside it spelled out where they stand, since it becomes a piece of another one."""
+    sections = schema.pop("$defs", {})
+
+    def spelled(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                value = {**sections[value["$ref"].rpartition("/")[2]], **value}
+                del value["$ref"]
+            return {key: spelled(inner) for key, inner in value.items()}
+        return [spelled(inner) for inner in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = spelled(schema)
+    return found
 
 
 if TYPE_CHECKING:

@@ -62,3 +62,9 @@ def test_a_kill_at_any_call_of_a_save_loses_nothing(tmp_path: Path) -> None:
 def test_random_kills_change_no_bit(tmp_path: Path) -> None:
     found = faults.random_kills(tmp_path, 2, steps=20, seed=1)
     assert (found.kills, found.unresumable, found.not_identical, found.problems) == (2, 0, 0, [])
+
+
+def test_the_peer_is_killed_in_the_same_way(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    found = faults.random_kills(tmp_path, 1, steps=6, seed=1, victim=faults.PEER)
+    assert (found.kills, found.runs) == (1, 1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bench.material import read_rows
 
-from bench import generate, report, shapes, start, train
+from bench import generate, gpu, report, shapes, start, train
 
 pytestmark = pytest.mark.slow
 
@@ -43,22 +43,48 @@ def test_generate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "ratio" in capsys.readouterr().out
 
 
-def test_train_against_a_peer_of_this_environment(tmp_path: Path) -> None:
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    file = tmp_path / "rows.jsonl"
+    pairs = [{"instruction": f"add {i}", "input": f"{i} and {i}", "output": f"{2 * i}"} for i in range(24)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in pairs))
+    return file
+
+
+def test_train_against_a_peer_of_this_environment(tmp_path: Path, rows: Path) -> None:
     pytest.importorskip("accelerate")
-    rows = tmp_path / "rows.jsonl"
-    pairs = [{"instruction": f"add {i}", "input": f"{i} and {i}", "output": f"{2 * i}"} for i in range(12)]
-    rows.write_text("".join(json.dumps(row) + "\n" for row in pairs))
     file = tmp_path / "train.json"
     sizes = ["--steps", "2", "--batch", "4", "--micro", "2", "--length", "64", "--held-out", "2", "--rounds", "1"]
-    tools = ["--tools", "tuneloop", "dynamic", "--dtype", "fp32"]
-    train.main(["--shape", "tiny", "--adapter", "qv", "--rows", str(rows), "--json", str(file), *sizes, *tools])
+    tools = ["--tools", "tuneloop", "dynamic", "trl", "--dtype", "fp32", "--peers", str(tmp_path / "none")]
+    learning = ["--learning-steps", "3"]
+    given = ["--shape", "tiny", "--adapter", "qv", "--rows", str(rows), "--json", str(file)]
+    train.main([*given, *sizes, *tools, *learning])
     figures = written(file, "train")
     assert figures["best_peer"] == "dynamic"
+    assert figures["peers_missing"] == ["trl"]
     assert figures["ratio_to_best_peer"] > 0
+    assert figures["rows"].keys() == {"tuneloop", "dynamic"}
+    assert {"mfu", "floor_ratio", "matmul_rate", "memory_ratio", "first_step_s"} <= figures.keys()
     assert figures["heldout_loss_ours"] < figures["heldout_loss_base"]
     assert figures["heldout_loss_ours"] == pytest.approx(figures["heldout_loss_best_peer"], rel=1e-2)
     ours, theirs = figures["results"][0]["tools"]
     assert ours["runs"][0]["rows"] == theirs["runs"][0]["rows"] == 8
+    learned = figures["learning"]
+    assert learned["tuneloop"][0] < 0.9 * learned["base"]
+    assert learned["tuneloop"] == pytest.approx(learned["dynamic"], rel=1e-3)
+    assert list((tmp_path / "cache" / "runs").iterdir()) == []
+
+
+def test_the_gpu_benchmark_runs_on_a_processor(tmp_path: Path, rows: Path) -> None:
+    pytest.importorskip("accelerate")
+    file = tmp_path / "gpu.json"
+    sizes = ["--steps", "3", "--batch", "4", "--length", "64", "--held-out", "2", "--rounds", "1", "--dtype", "fp32"]
+    tools = ["--device", "cpu", "--shape", "tiny", "--tools", "tuneloop", "dynamic"]
+    gpu.main(["--rows", str(rows), "--json", str(file), *sizes, *tools])
+    figures = written(file, "gpu")
+    assert figures["exact"]
+    assert figures["gradient_error_ours"] < 1e-5
+    assert {"ratio_to_best_peer", "mfu", "floor_ratio", "rows", "peers_missing"} <= figures.keys()
 
 
 def test_rows_are_alpaca_or_conversations(tmp_path: Path) -> None:

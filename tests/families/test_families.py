@@ -30,6 +30,7 @@ FAMILIES: list[type[Part]] = [
         ("evaluation.metrics", "Metric"),
         ("exporting.exporters", "Exporter"),
         ("serving.engines", "Engine"),
+        ("models.quantizers", "Quantizer"),
     )
 ]
 PARTS = [pytest.param(base, name, id=f"{parts.family(base)}.{name}") for base in FAMILIES for name in names(base)]

@@ -105,7 +105,14 @@ KINDS = [
         ":3 train.schedule",
         "did you mean `cosine`?",
     ),
-    ("unknown part, nothing near", GOOD + "task: zzz\n", [], "no part 'zzz'", ":3 task", "known: pretrain, sft"),
+    (
+        "unknown part, nothing near",
+        GOOD + "task: zzz\n",
+        [],
+        "no part 'zzz'",
+        ":3 task",
+        "known: distillation, preference, pretrain, sft",
+    ),
     (
         "two parts",
         GOOD + "train:\n  adapter: {lora: {}, full: {}}\n",

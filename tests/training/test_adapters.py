@@ -61,7 +61,8 @@ def test_receipts_tell_scale_and_pace(bench: Bench) -> None:
     assert told["adapter"]["scale"] == [16 / 4**0.5]
     assert told["adapter"]["lengths_learned"] == 14
     assert told["adapter"]["whole_modules"] == ["model.norm"]
-    assert sorted((group["pace"], group["matrices"]) for group in told["optimizer"]["groups"]) == [(1, 29), (4, 14)]
+    groups = sorted((group["pace"], group["kind"], group["matrices"]) for group in told["optimizer"]["groups"])
+    assert groups == [(1, "matrix", 14), (1, "other", 15), (4, "matrix", 14)]
     moved = told["weights"]["moved"]
     assert all(moved[name] > 0 for name in moved if "magnitude" in name or "modules_to_save" in name)
 

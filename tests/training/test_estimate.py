@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tuneloop import life
 from tuneloop.models import find_base
 from tuneloop.recipe import Recipe, load
 from tuneloop.store import Store
 from tuneloop.training import estimate
+from tuneloop.training.groups import state_bytes
 
 
 def made(chats: Path, model: Path, *changes: str) -> Recipe:
@@ -23,20 +25,52 @@ def test_memory_counts_what_learns(tmp_path: Path, chats: Path, tiny_model: Path
         recipe = made(chats, tiny_model, f"train.adapter={adapter}")
         dataset = life.prepare(recipe, store)
         base = find_base(recipe.model, folder=recipe.folder, store=store)
-        found[adapter] = estimate.memory(recipe.train, task=recipe.task, base=base, dataset=dataset, store=store)
+        found[adapter] = estimate.memory(
+            recipe.train, task=recipe.task, model=recipe.model, base=base, dataset=dataset, store=store
+        )
     assert found["full"].trainable == found["full"].parameters
     assert found["full"].memory["gradients"] == 4 * found["full"].parameters
     assert 0 < found["lora"].memory["optimizer"] < found["full"].memory["optimizer"]
 
 
+class Layers(torch.nn.Module):
+    """An embedding, a matrix and a bias; the embedding is the output head too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(100, 20)
+        self.linear = torch.nn.Linear(20, 30)
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return self.embedding
+
+
 @pytest.mark.parametrize(
-    ("optimizer", "states"), [("adamw", 2), ("sgd", 1), ("{sgd: {momentum: 0.0}}", 0), ("rmsprop", 1), ("adafactor", 0)]
+    ("optimizer", "matrix", "table", "other"),
+    [
+        ("adamw", 8, 8, 8),
+        ("adamw_8bit", 2, 2, 2),
+        ("{sgd: {momentum: 0.0}}", 0, 0, 0),
+        ("sgd", 4, 4, 4),
+        ("rmsprop", 4, 4, 4),
+        ("adafactor", 0, 0, 0),
+        ("lion", 4, 4, 4),
+        ("muon", 4, 8, 8),
+    ],
 )
-def test_the_optimizers_states_are_counted_on_the_optimizer(
-    chats: Path, tiny_model: Path, optimizer: str, states: int
+@pytest.mark.parametrize("l2_start", [0.0, 0.1])
+def test_the_bytes_of_a_state_are_counted_on_the_optimizer_itself(
+    chats: Path, tiny_model: Path, optimizer: str, matrix: int, table: int, other: int, l2_start: float
 ) -> None:
-    recipe = made(chats, tiny_model, f"train.optimizer={optimizer}")
-    assert estimate._states(recipe.train.optimizer) == states
+    if "8bit" in optimizer:
+        pytest.importorskip("bitsandbytes")
+    changes = ("train.adapter=full", f"train.regularization.l2_start={l2_start}")
+    recipe = made(chats, tiny_model, f"train.optimizer={optimizer}", *changes)
+    start = 4 if l2_start else 0
+    expected = (matrix + start) * 600 + (table + start) * 2000 + (other + start) * 30
+    with torch.device("meta"):
+        layers = Layers()
+    assert state_bytes(layers, recipe.train) == pytest.approx(expected, rel=0.05, abs=200)
 
 
 def test_a_probe_makes_real_steps_and_keeps_nothing(tmp_path: Path, chats: Path, tiny_model: Path) -> None:

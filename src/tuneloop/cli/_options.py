@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +20,38 @@ changes = click.option(
 store = click.option(
     "--store", "folder", type=click.Path(path_type=Path), default=USUAL, show_default=True, help="The store."
 )
+devices = click.option(
+    "--devices", type=click.IntRange(min=1), metavar="N", help="Share the training among N processes (train.devices)."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-def read(path: Path, changes: tuple[str, ...]) -> Recipe:
-    """Read a recipe.
+def read(path: Path, changes: tuple[str, ...], devices: int | None = None) -> Recipe:
+    """Read a recipe, with the changes of the command line.
 
     Raises:
         RecipeError: Something is wrong in it.
     """
     from tuneloop.recipe import load
 
-    return load(path, changes)
+    return load(path, changes if devices is None else (*changes, f"train.devices={devices}"))
+
+
+def followed() -> bool:
+    """Take part in a training that torchrun started several processes for, if this is not the first of them.
+
+    Returns:
+        Whether this process has done its part: the first one alone does the rest of the command.
+
+    Raises:
+        TuneloopError: The training cannot go on.
+    """
+    if int(os.environ.get("RANK", "0")) == 0:
+        return False
+    from tuneloop.training.train import follow
+
+    follow()
+    return True
 
 
 def open_store(folder: Path, *, make: bool = False) -> Store:

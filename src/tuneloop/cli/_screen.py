@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SHORT = {
     "train/loss": ("loss", "{:.3f}"),
     "validation/loss": ("held-out", "{:.3f}"),
+    "train/rewards/accuracies": ("right", "{:.0%}"),
+    "train/rewards/margins": ("margin", "{:.3f}"),
     "train/learning_rate": ("rate", "{:.1e}"),
     "train/grad_norm": ("grad", "{:.2f}"),
     "train/tokens_per_second": ("tok/s", "{:,.0f}"),
@@ -146,6 +148,8 @@ def moment(when: float) -> str:
 def figures(values: Mapping[str, float], room: int = 0) -> str:
     """Write the figures of one step on one line, the known ones in their order, with short names.
 
+    A task's own figures have two slashes in their name; of them, only the known ones are shown.
+
     Args:
         values: The figures by name.
         room: Columns there are for it; what does not fit is left out. 0 takes what it needs.
@@ -155,7 +159,8 @@ def figures(values: Mapping[str, float], room: int = 0) -> str:
         'loss 1.250  rate 2.0e-04'
     """
     known = [f"{short} {form.format(values[name])}" for name, (short, form) in _SHORT.items() if name in values]
-    told = known + [f"{name} {figure(value)}" for name, value in values.items() if name not in _SHORT]
+    others = [name for name in values if name not in _SHORT and name.count("/") < 2]
+    told = known + [f"{name} {figure(values[name])}" for name in others]
     while room and told and len("  ".join(told)) > room:
         told.pop()
     return "  ".join(told)

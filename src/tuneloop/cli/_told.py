@@ -78,7 +78,7 @@ def _score(name: str, score: dict[str, float] | None) -> str:
 
 
 def _spoken(name: str, value: float) -> str:
-    if name in ("loss", "perplexity"):
+    if name in ("loss", "perplexity", "rewards/margins"):
         return figure(value)
     return f"{100 * value:.1f} %"
 

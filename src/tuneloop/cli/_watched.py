@@ -178,7 +178,7 @@ def _seen(history: History, recipe: dict[str, Any]) -> list[Finding]:
 def _curves(history: History, width: int) -> list[str]:
     series = {"·": history.series("train/loss"), "o": history.series("validation/loss")}
     drawn = chart(series, width=max(20, min(width, terminal() if sys.stdout.isatty() else width) - 14))
-    return ["loss, nats per token:  · training   o held-out", *drawn, ""] if drawn else []
+    return ["loss, nats:  · training   o held-out", *drawn, ""] if drawn else []
 
 
 def _latest(history: History) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,23 +35,14 @@ def command(recipe: Path, steps: int, changes: tuple[str, ...], folder: Path, as
 
     store = _options.open_store(folder, make=True)
     base = find_base(read.model, folder=read.folder, store=store)
+    others = read.task.others(folder=read.folder, store=store)
     room = estimate.available()
     with working() as progress:
         dataset = life.prepare(read, store, progress)
-        model = estimate.memory(read.train, task=read.task, base=base, dataset=dataset, store=store, progress=progress)
-        tried = None
-        if model.bytes < room:
-            tried = estimate.probe(
-                read.train,
-                task=read.task,
-                model=read.model,
-                base=base,
-                dataset=dataset,
-                store=store,
-                seed=read.seed,
-                steps=steps,
-                progress=progress,
-            )
+        asked: dict[str, Any] = {"task": read.task, "model": read.model, "base": base, "dataset": dataset}
+        asked |= {"store": store, "others": others, "progress": progress}
+        model = estimate.memory(read.train, **asked)
+        tried = estimate.probe(read.train, **asked, seed=read.seed, steps=steps) if model.bytes < room else None
     if as_json:
         _options.print_json(_plain(model, tried, room))
         return

@@ -14,14 +14,17 @@ from tuneloop.cli._progress import working
 @_options.recipe
 @_options.changes
 @_options.store
+@_options.devices
 @_options.as_json
-def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool) -> None:
+def command(recipe: Path, changes: tuple[str, ...], folder: Path, devices: int | None, as_json: bool) -> None:
     """Learn from corrections, going on from the champion.
 
     Old rows are replayed so that nothing is forgotten. The result is measured and becomes the
     challenger; `tuneloop promote` makes it the champion.
     """
-    read = _options.read(recipe, changes)
+    if _options.followed():
+        return
+    read = _options.read(recipe, changes, devices)
     from tuneloop import life
 
     with working() as progress:

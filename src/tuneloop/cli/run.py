@@ -14,15 +14,18 @@ from tuneloop.cli._progress import working
 @_options.recipe
 @_options.changes
 @_options.store
+@_options.devices
 @_options.as_json
-def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool) -> None:
+def command(recipe: Path, changes: tuple[str, ...], folder: Path, devices: int | None, as_json: bool) -> None:
     """Walk a recipe's whole life, from raw rows to a release.
 
     That is prepare, train, evaluate, export, release.
     What was done before with the same inputs is found in the store and costs nothing. The first release
     becomes the champion.
     """
-    read = _options.read(recipe, changes)
+    if _options.followed():
+        return
+    read = _options.read(recipe, changes, devices)
     from tuneloop import life
 
     store = _options.open_store(folder, make=True)
@@ -31,7 +34,9 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool)
     _told.whole_life(done, as_json=as_json)
     if as_json:
         return
-    if store.resolve(f"{read.name}/champion") == done.release.id:
+    if "labels" in done.model.facts:
+        _told.then(f"tuneloop export {recipe}{_options.said(folder)}   (a classifier is used by its exported folder)")
+    elif store.resolve(f"{read.name}/champion") == done.release.id:
         said = _options.said(folder)
         _told.then(f"tuneloop chat {read.name}/champion{said}", f"tuneloop serve {recipe}{said}")
     else:

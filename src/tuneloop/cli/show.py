@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from tuneloop.cli import _options
 from tuneloop.cli._facts import spread
 from tuneloop.cli._screen import moment, pairs, size, table
+from tuneloop.monitoring.proof import lines
 
 if TYPE_CHECKING:
     from tuneloop.store import Artifact, Store
@@ -90,5 +92,13 @@ def _artifact(store: Store, artifact: Artifact) -> None:
     if manifest.facts:
         click.echo("\nfacts")
         pairs({f"  {name}": value for name, value in spread(manifest.facts)})
+    if manifest.kind == "run":
+        click.echo("\nwhat learning did")
+        pairs({f"  {name}": value for name, value in lines(_receipts(artifact))})
     click.echo("\nfiles")
     pairs({f"  {name}": size(entry.size) for name, entry in manifest.files.items()})
+
+
+def _receipts(run: Artifact) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((run.folder / "receipts.json").read_text(encoding="utf-8"))
+    return told

@@ -14,17 +14,27 @@ from tuneloop.cli._progress import working
 @_options.recipe
 @_options.changes
 @_options.store
+@_options.devices
+@click.option(
+    "--continue-from",
+    metavar="RUN",
+    help="Go on from a stopped run with changed steps, such as another batch size: latest, or its work folder's name.",
+)
 @_options.as_json
-def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool) -> None:
+def command(
+    recipe: Path, changes: tuple[str, ...], folder: Path, devices: int | None, continue_from: str | None, as_json: bool
+) -> None:
     """Train the recipe's base model on its rows.
 
     A run that was stopped goes on where it was.
     """
-    read = _options.read(recipe, changes)
+    if _options.followed():
+        return
+    read = _options.read(recipe, changes, devices)
     from tuneloop import life
 
     with working() as progress:
-        run, model = life.train(read, _options.open_store(folder, make=True), progress)
+        run, model = life.train(read, _options.open_store(folder, make=True), progress, continue_from=continue_from)
     _told.artifact(model, as_json=as_json, then=lambda _: _told.findings(run))
     if not as_json:
         _told.then(f"tuneloop evaluate {recipe}{_options.said(folder)}")

@@ -47,7 +47,10 @@ def prompts(tokenizer: Tokenizer, vocabulary: int, context: int | None) -> list[
 
 
 def logits(model: Any, probes: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-    """Logits at every position of each probe, in fp32 on the processor, each ``(sequence, vocabulary)``."""
+    """Logits at every position of each probe, in fp32 on the processor, each ``(sequence, vocabulary)``.
+
+    Those of a classifier are ``(labels,)``.
+    """
     import torch
 
     device = next(model.parameters()).device
@@ -72,16 +75,28 @@ def farthest(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> floa
 
 
 def answers(loaded: Loaded, probes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Greedy answers as the server gives them, without the token that ends them."""
+    """Greedy answers as the server gives them, without the token that ends them; a classifier's are its labels."""
+    from tuneloop.models.classifier import classify
     from tuneloop.models.generate import Request, generate
+
+    if not loaded.model.can_generate():  # type: ignore[operator]
+        return [(label,) for label in classify(loaded.model, probes, loaded.tokenizer.pad_id)]
 
     found = generate(loaded, [Request(ids, max_new_tokens=NEW_TOKENS) for ids in probes])
     return [_without_end(answer.ids, loaded.tokenizer.end_ids) for answer in found]
 
 
 def plain_answers(model: Any, probes: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Greedy answers of ``model.generate`` of transformers, which stops where its own settings say."""
+    """Greedy answers of ``model.generate`` of transformers, which stops where its own settings say.
+
+    A classifier reads all probes in one batch, filled up with the id that its configuration names.
+    """
     import torch
+
+    from tuneloop.models.classifier import classify
+
+    if not model.can_generate():
+        return [(label,) for label in classify(model, probes, model.config.get_text_config().pad_token_id)]
 
     ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]

@@ -3,6 +3,7 @@
 Importing this package costs nothing; each name below is imported when it is first used.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from tuneloop.models.load import Loaded, load_base, open_model, open_start
     from tuneloop.models.save import save_model
     from tuneloop.models.tokenizer import Tokenizer
+
+# Once bitsandbytes is installed PEFT imports it, and it would say on every start which kernel it did not find.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 _HOMES = {
     "Base": "find",

@@ -6,6 +6,7 @@ The model is built on torch's *meta* device from ``config.json`` alone: all shap
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tuneloop.models.activations import activations
 from tuneloop.models.adapters import Adapter
+from tuneloop.models.kernels.head import HELD, TILE
+from tuneloop.models.layers import know_padding, sizes, vocabulary_size
 from tuneloop.models.load import Loads, read_config
+from tuneloop.models.quantized import quantizable
+from tuneloop.models.quantizers import Quantizer
 from tuneloop.models.quiet import quietly
+from tuneloop.models.vocabulary import add_rows
 
 FP32 = 4
 
@@ -62,83 +69,132 @@ def assess(
     rows: int,
     tokens: int,
     learned: int | None = None,
-    states: int = 2,
-    activation_bytes: int = FP32,
+    state_bytes: Callable[[nn.Module], int] | None = None,
+    dtype: torch.dtype = torch.float32,
+    prepare: Callable[[nn.Module], None] | None = None,
+    packed: bool = False,
+    recompute: bool = False,
+    quantization: Quantizer | None = None,
+    new_tokens: Sequence[int] = (),
 ) -> Assessment:
     """Assess a model and the memory of training it.
 
     Args:
         folder: The model's folder; only ``config.json`` (and a licence) is read.
-        task: The recipe's task; it knows the model class.
+        task: It knows the model class.
         adapter: What learns.
         rows: Rows that go through the model at once.
         tokens: Tokens of each of these rows.
         learned: Supervised tokens of the batch; by default all but the first of each row.
-        states: fp32 numbers that the optimizer keeps for each trainable weight; AdamW keeps 2.
-        activation_bytes: Bytes of one number in the forward pass: 4, or 2 with mixed precision.
+        state_bytes: Works out the bytes that the optimizer keeps for a model; by default two fp32 numbers a weight.
+        dtype: What products are computed in.
+        prepare: Puts frozen weights into the format that they are kept in; by default they stay in fp32.
+        packed: Whether the rows stand in one stream.
+        recompute: Whether blocks are computed again in the backward pass.
+        quantization: How the frozen matrices are held, if in few bits.
+        new_tokens: Ids of the tokens that the network is given rows for.
 
     Raises:
         ModelError: The configuration cannot be used.
-        TrainingError: The adapter does not fit the model.
+        TrainingError: The adapter does not fit the model, or blocks cannot be computed again.
     """
     config = read_config(folder)
-    text = config.get_text_config()
-    with torch.device("meta"), quietly():
-        model: Any = adapter.attach(task.load(config, None))
-        activations = _activations(model, rows, tokens, int(text.num_attention_heads)) * activation_bytes // FP32
-    parameters = list(model.parameters())
-    total = sum(p.numel() for p in parameters)
-    trainable = sum(p.numel() for p in parameters if p.requires_grad)
+    model, quantized = _built(config, task, adapter, quantization, new_tokens)
+    kept = activations(model, rows, tokens, packed=packed, again=recompute) * dtype.itemsize // FP32
+    if prepare is not None:
+        prepare(model)
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    vocabulary = int(inner.get_input_embeddings().num_embeddings)
-    supervised = rows * (tokens - 1) if learned is None else learned
+    text = config.get_text_config()
     return Assessment(
         family=config.model_type,
         architecture=type(inner).__name__,
-        parameters=total,
-        trainable=trainable,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        trainable=_learning(model),
         layers=int(text.num_hidden_layers),
         hidden_size=int(text.hidden_size),
-        vocabulary=vocabulary,
+        vocabulary=vocabulary_size(inner),
         context=getattr(text, "max_position_embeddings", None),
         licence=_licence(folder),
         memory={
-            "weights": FP32 * total,
-            "gradients": FP32 * trainable,
-            "optimizer": FP32 * states * trainable,
-            "activations": activations,
-            # logits, their log-probabilities and their gradient, all in fp32
-            "logits": 3 * FP32 * supervised * vocabulary,
+            **_weights(model, quantized, state_bytes),
+            "activations": kept + _copies(model, dtype),
+            "logits": _logits(model, rows * (tokens - 1) if learned is None else learned, dtype.itemsize),
         },
     )
 
 
-def _activations(model: Any, rows: int, tokens: int, heads: int) -> int:
-    """Bytes that autograd keeps for the backward pass up to the output head, each tensor counted once.
+def count_weights(folder: Path, task: Loads) -> int:
+    """How many weights a model has, from its configuration alone.
 
-    Attention matrices are left out: on real devices the attention kernels do not keep them.
+    Args:
+        folder: The model's folder.
+        task: It knows the model class.
+
+    Raises:
+        ModelError: The configuration cannot be used.
     """
-    kept: dict[int, Tensor] = {}
-    matrix = rows * heads * tokens * tokens
+    with torch.device("meta"), quietly():
+        return sum(weight.numel() for weight in task.load(read_config(folder), None).parameters())
 
-    def pack(tensor: Tensor) -> Tensor:
-        square = tensor.shape[-2:] == (tokens, tokens) and tensor.numel() == matrix
-        if not isinstance(tensor, nn.Parameter) and not square:
-            kept.setdefault(tensor.untyped_storage()._cdata, tensor)
-        return tensor
 
-    def first_only(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (inputs[0][:, :1],)
+def _built(
+    config: Any, task: Loads, adapter: Adapter, quantization: Quantizer | None, new_tokens: Sequence[int]
+) -> tuple[Any, dict[int, int]]:
+    """The network that learns, and the bytes of each of its matrices that is quantised, by the matrix's ``id``."""
+    held: dict[int, int] = {}
+    with torch.device("meta"), quietly():
+        plain: Any = task.load(config, None)
+        know_padding(plain, 0)
+        add_rows(plain, list(new_tokens))
+        if quantization is not None:
+            adapter.beside_quantized()
+            for layer in quantizable(plain).values():
+                columns, rows = sizes(layer)
+                held[id(layer.weight)] = quantization.nbytes(rows, columns)
+        return adapter.attach(plain), held
 
-    hook = model.get_output_embeddings().register_forward_pre_hook(first_only)
-    ids = torch.zeros((rows, tokens), dtype=torch.int64)
-    seen = torch.ones((1, 1, tokens, tokens), dtype=torch.bool)  # given whole, so that no number is looked at
-    try:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            model(input_ids=ids, attention_mask=seen, use_cache=False)
-    finally:
-        hook.remove()
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+def _weights(model: Any, quantized: dict[int, int], state_bytes: Callable[[nn.Module], int] | None) -> dict[str, int]:
+    """Bytes of the weights, and of what learning keeps beside them."""
+    learning = _learning(model)
+    return {
+        "weights": sum(quantized.get(id(weight), _bytes(weight)) for weight in model.parameters()),
+        "gradients": FP32 * learning,
+        "optimizer": state_bytes(model) if state_bytes else 2 * FP32 * learning,
+    }
+
+
+def _learning(model: Any) -> int:
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+def _bytes(weight: Tensor) -> int:
+    return weight.numel() * weight.element_size()
+
+
+def _copies(model: Any, dtype: torch.dtype) -> int:
+    """Bytes of the matrices that learn in fp32, once more in the format they are computed in."""
+    if dtype == torch.float32 or hasattr(model, "peft_config"):
+        return 0
+    return sum(dtype.itemsize * weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+def _logits(model: Any, count: int, size: int) -> int:
+    """Bytes of logits and what is formed beside them, at the highest point.
+
+    Args:
+        model: The network that learns.
+        count: Labelled tokens.
+        size: Bytes of a number of the head.
+    """
+    head = model.get_output_embeddings()
+    if head is None:
+        return 3 * FP32 * count * int(model.config.num_labels)
+    outputs = sizes(head)[1]
+    if any(weight.requires_grad for weight in head.parameters()):
+        return 3 * FP32 * count * outputs  # they, their log-probabilities and their gradient
+    held = min(count, max(1, HELD // outputs))
+    return held * (size * outputs + 3 * FP32 * min(outputs, TILE))
 
 
 def _licence(folder: Path) -> str:

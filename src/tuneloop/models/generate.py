@@ -68,9 +68,16 @@ class Answer:
 
 def context_length(loaded: Loaded) -> int | None:
     """Tokens that prompt and answer may have together; None where the model sets no bound."""
-    config: Any = loaded.model.config
-    length = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
-    return int(length) if length else None
+    model: Any = loaded.model
+    length = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+    if not length:
+        return None
+    if model.can_generate():
+        return int(length)
+    # Encoders of RoBERTa's kind count positions from behind the id of padding.
+    places = [module for name, module in model.named_modules() if name.endswith("embeddings.position_embeddings")]
+    reserved = [place.padding_idx + 1 for place in places if getattr(place, "padding_idx", None) is not None]
+    return int(length) - max(reserved, default=0)
 
 
 def check(loaded: Loaded, request: Request) -> None:
@@ -89,6 +96,21 @@ def check(loaded: Loaded, request: Request) -> None:
             f"the prompt has {len(request.prompt)} tokens; with an answer the context holds {length}",
             where="prompt",
             fix=f"shorten it to {length - 1} tokens or fewer",
+        )
+
+
+def writes(loaded: Loaded) -> None:
+    """Make sure that a model writes answers.
+
+    Raises:
+        ModelError: It is a classifier, which chooses among labels.
+    """
+    if not loaded.model.can_generate():  # type: ignore[operator]
+        raise ModelError(
+            f"{type(loaded.model).__name__} chooses among labels and writes no answers",
+            where=loaded.base.name,
+            fix="measure it with tuneloop evaluate; its bundle opens with transformers: "
+            'pipeline("text-classification", model=FOLDER)',
         )
 
 
@@ -162,6 +184,7 @@ class Answering:
     def __init__(self, loaded: Loaded, batch: int) -> None:
         from tuneloop.models.decoder import Decoder
 
+        writes(loaded)
         self._loaded = loaded
         self._context = context_length(loaded)
         self._decoder = Decoder(loaded.model, batch)

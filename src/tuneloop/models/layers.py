@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Linear layers by name, without the output head; fused experts of a mixture are not among them.
+    """Linear layers by name, without the output head or a classifier's; fused experts of a mixture are not among them.
 
     Args:
         model: A model of transformers, with or without LoRA layers.
@@ -23,17 +23,61 @@ def linear_layers(model: nn.Module) -> dict[str, nn.Module]:
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
-    head = model.get_output_embeddings()  # type: ignore[operator]
+    heads = [model.get_output_embeddings(), *map(model.get_submodule, classifier_head(model))]  # type: ignore[operator]
     layers: dict[str, nn.Module] = {}
     passed: set[nn.Module] = set()
     for name, module in model.named_modules():
         if module in passed:
             continue
-        if module is head or isinstance(module, (nn.Linear, Conv1D, LoraLayer, ModulesToSaveWrapper)):
+        if module in heads or isinstance(module, (nn.Linear, Conv1D, LoraLayer, ModulesToSaveWrapper)):
             passed.update(module.modules())
-        if module is not head and isinstance(module, (nn.Linear, Conv1D, LoraLayer)):
+        if module not in heads and isinstance(module, (nn.Linear, Conv1D, LoraLayer)):
             layers[name] = module
     return layers
+
+
+def vocabulary_size(model: Any) -> int:
+    """Rows of a model's embeddings, those kept in reserve included, whatever an adapter put around them."""
+    end = model.get_input_embeddings()
+    rows: int = getattr(end, "original_module", end).num_embeddings
+    return rows
+
+
+def sizes(layer: Any) -> tuple[int, int]:
+    """Inputs and outputs of a linear layer, as GPT-2 keeps it too; of a quantised one the weight does not tell."""
+    layer = getattr(layer, "original_module", layer)  # inside what PEFT puts around modules that learn
+    if hasattr(layer, "in_features"):
+        return layer.in_features, layer.out_features
+    rows, columns = layer.weight.shape
+    return rows, columns
+
+
+def classifier_head(model: Any) -> list[str]:
+    """Names of the modules that make a classifier of a network: what stands beside it, and its pooler.
+
+    Such modules are drawn anew where a base has none, so every adapter trains and saves them whole.
+
+    Args:
+        model: A model of transformers.
+
+    Returns:
+        The names; none of a language model, whose head was pretrained.
+    """
+    if model.get_output_embeddings() is not None:
+        return []
+    prefix = model.base_model_prefix
+    beside = [name for name, _ in model.named_children() if name != prefix]
+    inside = [f"{prefix}.{name}" for name, _ in model.base_model.named_children() if name == "pooler"]
+    return [name for name in (*beside, *inside) if any(True for _ in model.get_submodule(name).parameters())]
+
+
+def know_padding(model: Any, pad_id: int) -> None:
+    """Tell a classifier's configuration which id fills rows up; other models are left as they are.
+
+    Decoders take the label from the last token that is no padding, and know padding by its id alone.
+    """
+    if classifier_head(model):
+        model.config.get_text_config().pad_token_id = pad_id
 
 
 def blocks(model: Any) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuneloop.models.layers import classifier_head
+
 if TYPE_CHECKING:
     from tuneloop.models.load import Loaded
 
@@ -23,6 +25,7 @@ def save_model(loaded: Loaded, folder: Path) -> dict[str, Any]:
     """
     from peft import PeftModel
 
+    from tuneloop.models.quantized import weights
     from tuneloop.models.quiet import quietly
     from tuneloop.models.residual import as_plain
 
@@ -36,6 +39,7 @@ def save_model(loaded: Loaded, folder: Path) -> dict[str, Any]:
         config, state = as_plain(model)
         config.base_model_name_or_path = loaded.base.name
         config.target_modules = sorted(config.target_modules)
+        config.modules_to_save = sorted(set(config.modules_to_save or ())) or None
     with quietly():
         if is_adapter:
             own, model.peft_config["default"] = model.peft_config["default"], config
@@ -44,12 +48,14 @@ def save_model(loaded: Loaded, folder: Path) -> dict[str, Any]:
             (folder / "README.md").unlink(missing_ok=True)
         else:
             model.save_pretrained(str(folder))
-        _settings(inner, loaded).save_pretrained(str(folder))
+        if inner.can_generate():
+            _settings(inner, loaded).save_pretrained(str(folder))
         loaded.tokenizer.save(folder)
     base = loaded.base
     return {
         "form": "adapter" if is_adapter else "full",
         "architecture": type(inner).__name__,
+        **labels(inner),
         "base": {
             "name": base.name,
             "folder": str(base.folder),
@@ -59,10 +65,15 @@ def save_model(loaded: Loaded, folder: Path) -> dict[str, Any]:
         },
         "model": loaded.section.model_dump(mode="json"),
         "seed": loaded.seed,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": weights(model),
         "trainable": trainable,
         "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     }
+
+
+def labels(inner: Any) -> dict[str, list[str]]:
+    """The facts of a classifier: its ``labels``, in the order of its logits; none of a language model."""
+    return {"labels": list(inner.config.id2label.values())} if classifier_head(inner) else {}
 
 
 def _settings(inner: Any, loaded: Loaded) -> Any:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """A conversation; it remembers what was said.
+    """A conversation; it remembers what was said. A classifier is refused with a ModelError.
 
     Attributes:
         loaded: The model with its tokenizer.
@@ -27,6 +27,11 @@ class Session:
     max_new_tokens: int = 256
     temperature: float = 0.0
     messages: list[Message] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        from tuneloop.models.generate import writes
+
+        writes(self.loaded)
 
     def say(self, text: str) -> Iterator[str]:
         """Say something and get the answer, piece by piece; it is remembered once it is complete."""

@@ -48,6 +48,23 @@ def default(*, bos: bool) -> str:
     return ("{{- bos_token -}}\n" if bos else "") + DEFAULT
 
 
+def without(template: str, surplus: str) -> str:
+    """Make a template that never ends the opening of an answer with some text, and is the same in all else.
+
+    Args:
+        template: A Jinja template.
+        surplus: What its opening of an answer ends with.
+
+    Example:
+        >>> import jinja2
+        >>> opening = without("{{ 'Q: ' }}{% if add_generation_prompt %}{{ 'A: <think>' }}{% endif %}", "<think>")
+        >>> jinja2.Template(opening).render(add_generation_prompt=True)
+        'Q: A: '
+    """
+    kept = f"whole[:-{len(surplus)}] if add_generation_prompt and whole.endswith({surplus!r}) else whole"
+    return "{% set whole %}" + template.removesuffix("\n") + "{% endset %}{{ " + kept + " }}"
+
+
 def shared(one: Sequence[Any], other: Sequence[Any]) -> int:
     """Length of the beginning that two texts or lists of ids have in common.
 

@@ -16,7 +16,8 @@ import msgspec
 
 from tuneloop.errors import ModelError, RecordError
 from tuneloop.models import template
-from tuneloop.rows import Message
+from tuneloop.models.typed import Typed, structure
+from tuneloop.rows import Message, ToolCall
 from tuneloop.store.digest import of_value
 
 _WORD = "zebra"
@@ -35,7 +36,7 @@ class Tokenizer:
 
     Attributes:
         hf: The tokenizer as transformers opened it, now with a chat template in any case.
-        eos_id: The tokenizer's own end token.
+        eos_id: The tokenizer's own end token; an encoder's separator.
         pad_id: An id for padding; it only ever stands where the mask is 0 and the label -100.
         turn_end_id: The token by which the template ends an answer; often ``eos_id``.
         end_ids: All ids at which generation stops.
@@ -46,37 +47,52 @@ class Tokenizer:
 
     def __init__(self, hf: Any, *, chat_template: str | None = None, generation: dict[str, Any] | None = None) -> None:
         self.hf = hf
-        if hf.eos_token_id is None:
+        end = hf.eos_token_id if hf.eos_token_id is not None else hf.sep_token_id  # encoders end a text with it
+        if end is None:
             raise ModelError(
                 "the tokenizer has no end token, so answers could never end",
                 where=str(hf.name_or_path),
                 fix='name one in tokenizer_config.json: "eos_token": "</s>" (a token of the vocabulary)',
             )
-        self.eos_id: int = hf.eos_token_id
+        self.eos_id: int = end
         self.pad_id: int = hf.pad_token_id if hf.pad_token_id is not None else self.eos_id
         self._bos_added = hf.bos_token_id is not None and hf.encode("a")[:1] == [hf.bos_token_id]
         if chat_template is not None:
             hf.chat_template = chat_template
         elif not hf.chat_template:
             hf.chat_template = template.default(bos=self._bos_added)
-        self._surplus = self._learn_surplus()
+        self._typed = Typed(hf, ())
+        surplus = self._surplus()
+        if surplus:
+            hf.chat_template = template.without(hf.get_chat_template(), surplus)
         ends = self._learn_ends()
         self.turn_end_id = ends[0]
         said = (generation or {}).get("eos_token_id")
         also = said if isinstance(said, list) else [said] if said is not None else []
         self.end_ids: tuple[int, ...] = tuple(dict.fromkeys([*ends, self.eos_id, *also]))
+        self._typed = Typed(hf, structure(hf, self._plain_turns()))
 
     @classmethod
-    def load(cls, folder: Path, *, chat_template: str | None = None, trust_remote_code: bool = False) -> Tokenizer:
+    def load(
+        cls,
+        folder: Path,
+        *,
+        chat_template: str | None = None,
+        trust_remote_code: bool = False,
+        new_tokens: Sequence[str] = (),
+        new_special_tokens: Sequence[str] = (),
+    ) -> Tokenizer:
         """Open the tokenizer of a model's folder.
 
         Args:
             folder: A folder as Hugging Face saves it.
             chat_template: A Jinja template that goes before the tokenizer's own.
             trust_remote_code: Whether code that comes with the model may run.
+            new_tokens: Words that it gets as tokens of their own, with the ids behind those that it has.
+            new_special_tokens: Control tokens that it gets after these; the template may end answers with one.
 
         Raises:
-            ModelError: It cannot be read.
+            ModelError: It cannot be read, or has one of the new tokens already.
         """
         from transformers import AutoTokenizer
 
@@ -91,6 +107,8 @@ class Tokenizer:
                 where=str(folder),
                 fix="copy tokenizer.json and tokenizer_config.json of the base model into the folder",
             ) from error
+        _add(hf, "new_tokens", new_tokens)
+        _add(hf, "new_special_tokens", new_special_tokens)
         return cls(hf, chat_template=chat_template, generation=_generation(folder / "generation_config.json"))
 
     # --- text ------------------------------------------------------------------------------------
@@ -98,6 +116,11 @@ class Tokenizer:
     def text_ids(self, text: str) -> list[int]:
         """Ids of running text, with the beginning token where the tokenizer sets one, once."""
         return self._one_bos(self.hf(text, verbose=False)["input_ids"])
+
+    def open_ids(self, text: str) -> list[int]:
+        """Ids of a text that is to go on: as :meth:`text_ids`, without the end token that some tokenizers add."""
+        ids = self.text_ids(text)
+        return ids[:-1] if len(ids) > 1 and ids[-1] == self.eos_id else ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids, control tokens left out."""
@@ -119,14 +142,13 @@ class Tokenizer:
         Raises:
             RecordError: The template refuses the conversation.
         """
-        text = self._apply(messages, tools, generation)
-        return text.removesuffix(self._surplus) if generation else text
+        return self._typed.show(self._apply(messages, tools, generation))
 
     def chat_ids(
         self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), generation: bool = False
     ) -> list[int]:
         """Ids of a conversation, see :meth:`render`; with ``generation`` it is the prompt that the server makes."""
-        return self._one_bos(self._ids(self.render(messages, tools, generation)))
+        return self._one_bos(self._ids(self._apply(messages, tools, generation)))
 
     def chat_examples(
         self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], learned: Collection[int]
@@ -171,8 +193,8 @@ class Tokenizer:
         Raises:
             RecordError: The template refuses the conversation, or does not show where the answer begins.
         """
-        before = self.render(messages[:turn], tools, generation=True)
-        after = self.render(messages[: turn + 1], tools)
+        before = self._apply(messages[:turn], tools, generation=True)
+        after = self._apply(messages[: turn + 1], tools)
         if not after.startswith(before):
             raise RecordError(
                 "the chat template opens an answer in another way than it writes it",
@@ -202,18 +224,22 @@ class Tokenizer:
         """SHA-256 of everything that decides ids: vocabulary, merges, template, end tokens."""
         backend = getattr(self.hf, "backend_tokenizer", None)
         body = backend.to_str() if backend is not None else self.hf.get_vocab()
-        return of_value({"tokenizer": body, "template": self.hf.chat_template, "end": self.end_ids})
+        return of_value(
+            {"tokenizer": body, "template": self.hf.chat_template, "end": self.end_ids, "typed": self._typed.tokens}
+        )
 
     # --- how it is done --------------------------------------------------------------------------
 
-    def _apply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], generation: bool) -> str:
+    def _apply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], generation: bool = False) -> str:
+        """The text with a stand-in for each control token that somebody typed, as :meth:`_ids` takes it."""
         from jinja2 import TemplateError
 
+        messages, tools = self._typed.hide(messages), self._typed.hide_tools(tools)
         for json_arguments in (False, True):
             try:
                 text: str = self.hf.apply_chat_template(
                     template.plain(messages, json_arguments=json_arguments),
-                    tools=list(tools) or None,
+                    tools=tools or None,
                     add_generation_prompt=generation,
                     tokenize=False,
                 )
@@ -230,8 +256,7 @@ class Tokenizer:
         ) from problem
 
     def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.hf(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return ids
+        return self._typed.ids(text, lambda each: self.hf(each, add_special_tokens=False, verbose=False)["input_ids"])
 
     def _one_bos(self, ids: list[int]) -> list[int]:
         twice = self.hf.bos_token_id is not None and ids[:2] == [self.hf.bos_token_id] * 2
@@ -261,23 +286,24 @@ class Tokenizer:
         for place in range(body, len(answer)):
             if answer[place] in self.end_ids:
                 return answer[: place + 1]
-        # No end token: in some families (GLM) the opening of the next turn ends the answer.
-        return [*answer, self._next_end(messages, tools, turn)]
+        # No end token: in some families (GLM) the opening of the next turn ends the answer, and blanks that the
+        # template writes between turns (Falcon) are not the answer's.
+        return [*answer[:body], self._next_end(messages, tools, turn)]
 
     def _next_end(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], turn: int) -> int:
         if turn + 1 < len(messages):
-            now, later = self.render(messages[: turn + 1], tools), self.render(messages[: turn + 2], tools)
+            now, later = self._apply(messages[: turn + 1], tools), self._apply(messages[: turn + 2], tools)
             if later.startswith(now):
                 follows = self._ids(later[len(now) :])[:1]
                 if follows and follows[0] in self.end_ids:
                     return follows[0]
         return self.turn_end_id
 
-    def _learn_surplus(self) -> str:
+    def _surplus(self) -> str:
         """Find what a template adds to the opening of an answer only when it asks for one (an opened ``<think>``).
 
-        It does not stand there when the template writes an answer, so it must not be in the prompt either: the
-        model would be asked in a way it was never taught.
+        It does not stand there when the template writes an answer, so it must not be in the prompt either, neither
+        here nor in what is exported: the model would be asked in a way it was never taught.
         """
         try:
             opened, written = self._apply(_PROBE[:1], (), True), self._apply(_PROBE[:2], (), False)
@@ -285,32 +311,74 @@ class Tokenizer:
             return ""
         return opened[template.shared(opened, written) :]
 
+    def _plain_turns(self) -> list[str]:
+        """A few plain conversations as the template writes them; those that it refuses are left out."""
+        found = []
+        for messages in (_PROBE[:1], _PROBE, (Message("system", "a"), *_PROBE[:1])):
+            try:
+                found.append(self._apply(messages, (), generation=True))
+            except RecordError:
+                continue
+        return found
+
     def _learn_ends(self) -> tuple[int, ...]:
         """Find the control tokens that the template puts behind an answer, the usual one first.
 
         Some families (GLM) write none: there the opening of the next turn ends an answer, and the turn of a tool
-        opens otherwise than the user's.
+        opens otherwise than the user's. Others end a call of a tool with a token of its own.
         """
         end = self._behind_answer(_PROBE)
         if end is None:
             return (self.eos_id,)
-        if self._behind_answer(_PROBE[:2]) == end:
-            return (end,)
-        tool = self._behind_answer((*_PROBE[:2], Message("tool", "b")))
-        return (end,) if tool is None else (end, tool)
+        other = self._behind_calls()
+        if self._behind_answer(_PROBE[:2]) != end:
+            other = self._behind_answer((*_PROBE[:2], Message("tool", "b")))
+        return (end,) if other in (None, end) else (end, other)
+
+    def _behind_calls(self) -> int | None:
+        """The control token that ends a turn with calls of tools, if it does not also stand between two calls."""
+        call = ToolCall(_WORD, {"a": _WORD})
+        for count in (2, 1):  # some templates refuse two calls in one turn
+            try:
+                text = self._apply((_PROBE[0], Message("assistant", tool_calls=(call,) * count)), (), False)
+            except RecordError:
+                continue
+            _, *between, last = [self._control(piece) for piece in text.split(_WORD)] if _WORD in text else [[], []]
+            ends = [id for id in last if not any(id in piece for piece in between)]
+            return ends[-1] if ends else None
+        return None
 
     def _behind_answer(self, messages: Sequence[Message]) -> int | None:
         try:
             text = self._apply(messages, (), False)
         except RecordError:
             return None
-        control = {*self.hf.added_tokens_decoder, *self.hf.all_special_ids}
+        control = self._control_ids
         for id in self._ids(text[text.rfind(_WORD) + len(_WORD) :]):
             if id in control:
                 return id
             if self.hf.decode(id).strip():
                 break
         return None
+
+    def _control(self, text: str) -> list[int]:
+        return [id for id in self._ids(text) if id in self._control_ids]
+
+    @cached_property
+    def _control_ids(self) -> set[int]:
+        return {*self.hf.added_tokens_decoder, *self.hf.all_special_ids}
+
+
+def _add(hf: Any, option: str, tokens: Sequence[str]) -> None:
+    there = hf.get_vocab()
+    known = [token for token in tokens if token in there]
+    if known:
+        raise ModelError(
+            f"the tokenizer has {', '.join(map(repr, known))} already",
+            where=f"model.{option}",
+            fix="take it out of the list: it can be used as it is",
+        )
+    hf.add_tokens(list(tokens), special_tokens=option == "new_special_tokens")
 
 
 def _generation(path: Path) -> dict[str, Any]:

@@ -36,9 +36,11 @@ def block(keys: Keys, indent: int = 0) -> str:
         if isinstance(key, int):
             continue
         if listed and above is not None and above.shape.item.kind == "section":
-            for other in _required(above, key):  # an item is no item without them
+            for other in _required(above.shape.item, key):  # an item is no item without them
                 lines.append(f"{' ' * indent}{dash}{other.path[-1]}: {example(other)}")
                 dash, indent = "", indent + len(dash)
+        elif above is not None and above.shape.kind == "section" and issubclass(above.shape.type, Part):
+            lines += [f"{' ' * indent}{other.path[-1]}: {example(other)}" for other in _required(above.shape, key)]
         lines.append(f"{' ' * indent}{dash}{key}:")
         indent += 2 + len(dash)
         dash = ""
@@ -46,8 +48,9 @@ def block(keys: Keys, indent: int = 0) -> str:
     return "\n".join(lines)
 
 
-def _required(place: shapes.Place, but: str) -> list[shapes.Place]:
-    fields = shapes.fields(place.shape.item.type, place.path)
+def _required(shape: shapes.Shape, but: str = "") -> list[shapes.Place]:
+    """The options of a section that must be given, but one."""
+    fields = shapes.fields(shape.type)
     return [field for field in fields if field.info is not None and field.info.is_required() and field.path[-1] != but]
 
 
@@ -78,8 +81,8 @@ def _example(shape: shapes.Shape, name: str) -> str:
     if shape.kind == "choice":
         return _example(shape.inner[0], name)
     if shape.kind == "section":
-        first = next(iter(shapes.fields(shape.type)), None)
-        return "{" + f"{first.path[-1]}: {example(first)}" + "}" if first is not None else "{}"
+        shown = _required(shape) or shapes.fields(shape.type)[:1]
+        return "{" + ", ".join(f"{option.path[-1]}: {example(option)}" for option in shown) + "}"
     if shape.kind == "map":
         return "{name: " + _example(shape.inner[-1], "") + "}"
     if get_origin(shape.type) is not None and get_args(shape.type):

@@ -56,7 +56,7 @@ data:
 model:
   base: {base}        # a folder, a Hugging Face name, or embedded: the small model of the package
 
-task: {{sft: {{learn_from: assistant}}}}  # learn the answers; `pretrain` learns all of a text
+task: {{sft: {{learn_from: assistant}}}}  # learn the answers; `preference` learns which answer is better
 
 train:
   adapter: {{lora: {{r: 8, lora_alpha: 16}}}}  # `full` trains every weight

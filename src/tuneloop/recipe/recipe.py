@@ -31,7 +31,7 @@ class Recipe(Section):
     model: ModelSection
     """The base model."""
     task: OneOf[Task] = Field(default_factory=lambda: find(Task, "sft")())
-    """What is learned: ``sft`` (answers of conversations) or ``pretrain`` (all of a text)."""
+    """What is learned: answers (``sft``, ``distillation``), all of a text (``pretrain``), preferences, or labels."""
     train: TrainSection = Field(default_factory=TrainSection)
     """The training run."""
     monitor: MonitorSection = Field(default_factory=MonitorSection)

@@ -125,6 +125,8 @@ class Service:
             self._server.should_exit = True
 
     def _open(self) -> Served:
+        from tuneloop.models.generate import writes
+
         artifact = self._store.open(self._ref)
         if isinstance(artifact, Release):
             model = self._store.get(Model, artifact.parents["model"])
@@ -137,6 +139,7 @@ class Service:
                 fix="name a release or a model: tuneloop runs lists them",
             )
         loaded = open_model(model, self._store)
+        writes(loaded)
         return Served(self._ref, artifact.id, model.id, loaded.base.name, loaded, self._section.engine.start(loaded))
 
     def _follow(self, seen: Any) -> None:

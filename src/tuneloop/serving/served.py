@@ -72,7 +72,7 @@ class Served:
     def text_ids(self, text: str) -> list[int]:
         """The prompt of a plain text."""
         with self._lock:
-            return self.loaded.tokenizer.text_ids(text)
+            return self.loaded.tokenizer.open_ids(text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids."""
@@ -82,4 +82,6 @@ class Served:
     @property
     def vocabulary(self) -> int:
         """How many token ids the model knows."""
-        return int(self.loaded.model.get_input_embeddings().num_embeddings)  # type: ignore[operator]
+        from tuneloop.models.layers import vocabulary_size
+
+        return vocabulary_size(self.loaded.model)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tuneloop.tasks import Batch, Example, Task
+from pydantic import Field
+
+from tuneloop.tasks import Batch, Task
 
 if TYPE_CHECKING:
     import torch
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 class Causal(Task, ABC):
     """A task that predicts each token from those before it."""
 
+    packs: ClassVar[bool] = True
+
     def load(self, config: Any, folder: str | None, **options: Any) -> nn.Module:
         """Open ``AutoModelForCausalLM`` in fp32."""
         from transformers import AutoModelForCausalLM
@@ -24,24 +27,27 @@ class Causal(Task, ABC):
 
         return open_weights(AutoModelForCausalLM, config, folder, **options)
 
-    def collate(self, examples: Sequence[Example], pad: int) -> Batch:
-        """Pad on the right; padding has mask 0 and label -100, whatever its id."""
-        import torch
-
-        shape = (len(examples), max(len(example.ids) for example in examples))
-        ids = torch.full(shape, pad, dtype=torch.int64)
-        mask = torch.zeros(shape, dtype=torch.int64)
-        labels = torch.full(shape, -100, dtype=torch.int64)
-        for row, example in enumerate(examples):
-            length = len(example.ids)
-            ids[row, :length] = torch.tensor(example.ids)
-            mask[row, :length] = 1
-            learn = torch.tensor(example.learn, dtype=torch.bool)
-            labels[row, :length] = torch.where(learn, ids[row, :length], -100)
-        return Batch(ids, mask, labels, int((labels[:, 1:] != -100).sum()), int(mask.sum()))
-
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy of every supervised token given the tokens before it, summed."""
-        from tuneloop.models.logits import summed_loss
+        from tuneloop.models.logits import token_losses
 
-        return summed_loss(model, batch.ids, batch.labels)
+        smoothing = self.smoothing if model.training else 0.0
+        return token_losses(model, batch.ids, batch.labels, batch.ends, smoothing=smoothing).sum()
+
+    @property
+    def smoothing(self) -> float:
+        """Share of each target that is spread evenly over the vocabulary while training."""
+        return 0.0
+
+
+class Smoothed(Causal, ABC):
+    """A causal task whose targets can be smoothed."""
+
+    label_smoothing_factor: float = Field(0.0, ge=0, lt=1)
+    """Share of each target that is spread evenly over all tokens of the vocabulary, in training only: the held-out
+    loss stays that of the rows themselves."""
+
+    @property
+    def smoothing(self) -> float:
+        """The factor of the recipe, as ``label_smoothing`` of torch's ``cross_entropy`` has it."""
+        return self.label_smoothing_factor

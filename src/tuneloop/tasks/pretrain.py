@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal, final
 from tuneloop.errors import DataError, RecordError
 from tuneloop.rows import Chat, Drop, Record, Text
 from tuneloop.tasks import Example, Question
-from tuneloop.tasks._causal import Causal
+from tuneloop.tasks._causal import Smoothed
 
 if TYPE_CHECKING:
     from tuneloop.models import Tokenizer
 
 
 @final
-class Pretrain(Causal):
+class Pretrain(Smoothed):
     """Learns every token of texts, and of conversations as the chat template writes them."""
 
     on_overlength: Literal["drop", "truncate", "split", "error"] = "split"
@@ -30,7 +30,7 @@ class Pretrain(Causal):
         if ids is None:
             reason = f"pretrain learns texts and conversations, not {type(record.content).__name__.lower()} rows"
             return Drop(reason, self.name, record.origin, id=record.id)
-        if len(ids) < 2:
+        if len(ids) < 2 or (isinstance(record.content, Text) and not record.content.text):
             return Drop("nothing to learn: the text is empty", self.name, record.origin, id=record.id)
         if len(ids) <= max_length:
             return [_example(ids, record)]

@@ -23,6 +23,8 @@ from tuneloop.store import seal as sealing
 from tuneloop.store.digest import MANIFEST, FileEntry, of_folder
 from tuneloop.store.disk import writing
 from tuneloop.training import randomness
+from tuneloop.training.processes.ranks import Ranks
+from tuneloop.training.processes.shards import gathered, part_like
 from tuneloop.training.state import State
 
 
@@ -40,13 +42,13 @@ class Scalars(msgspec.Struct):
         state: Where the run stands.
         optimizer: The optimizer's plain values by parameter name.
         scaler: The loss scaler's state, for fp16.
-        random: The state of Python's and NumPy's generators.
+        random: The state of the generators of each process.
     """
 
     state: State
     optimizer: dict[str, dict[str, Any]]
     scaler: dict[str, Any]
-    random: dict[str, Any]
+    random: list[randomness.Generators]
 
 
 class Checkpoints:
@@ -59,6 +61,7 @@ class Checkpoints:
         scaler: Its state is saved, for fp16.
         limit: How many are kept: the newest, besides the best.
         progress: Told when a damaged one is passed over.
+        ranks: The processes of the run. All of them save and load together; the first one alone writes.
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class Checkpoints:
         scaler: torch.amp.GradScaler | None,
         limit: int,
         progress: Progress,
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = ranks or Ranks()
         self.folder = folder
         self.optimizer = optimizer
         self.scaler = scaler
@@ -93,20 +98,20 @@ class Checkpoints:
         Raises:
             StoreError: The disk is full or not writable; the checkpoints before it are untouched.
         """
+        weights = {name: gathered(weight, keep=self.ranks.first) for name, weight in self.weights.items()}
+        tensors, plain = self._optimizer_state()
+        generators = self.ranks.collect(msgspec.json.encode(randomness.Generators.now()))
+        if not self.ranks.first:
+            return
+        random = [msgspec.json.decode(each, type=randomness.Generators) for each in generators]
+        scalars = Scalars(state, plain, self.scaler.state_dict() if self.scaler else {}, random)
         draft = self.folder / "draft"
         with writing(self.folder):
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
             try:
-                tensors, plain = self._optimizer_state()
-                save_file(
-                    {name: weight.detach().contiguous() for name, weight in self.weights.items()},
-                    draft / "weights.safetensors",
-                )
+                save_file(weights, draft / "weights.safetensors")
                 save_file(tensors, draft / "optimizer.safetensors")
-                save_file(randomness.tensors(), draft / "random.safetensors")
-                scaler = self.scaler.state_dict() if self.scaler else {}
-                scalars = Scalars(state, plain, scaler, randomness.values())
                 (draft / "state.json").write_bytes(msgspec.json.encode(scalars))
                 manifest = CheckpointManifest(state.step, of_folder(draft))
                 sealing.seal(draft, self.at(state.step), sealing.encode(manifest))
@@ -120,10 +125,16 @@ class Checkpoints:
         Returns:
             The state to go on from, None where there is no good checkpoint.
         """
+        newest = self._newest() if self.ranks.first else None
+        told = self.ranks.tell(msgspec.json.encode(newest))
+        step = msgspec.json.decode(told, type=int | None)
+        return None if step is None else self._load(step)
+
+    def _newest(self) -> int | None:
         for step in reversed(self.steps()):
             found = self._damage(step)
             if not found:
-                return self._load(step)
+                return step
             self.progress.note(f"the checkpoint of step {step} is damaged ({found}): going back to the one before")
             self._remove(step)
         return None
@@ -149,21 +160,23 @@ class Checkpoints:
         state: dict[str, dict[str, Any]] = {name: dict(values) for name, values in scalars.optimizer.items()}
         for key, tensor in load_file(self.at(step) / "optimizer.safetensors").items():
             field, name = key.split("/", 1)
-            state.setdefault(name, {})[field] = tensor
+            like = self.weights[name]
+            state.setdefault(name, {})[field] = part_like(tensor, like) if tensor.shape == like.shape else tensor
         own = self.optimizer.state_dict()
         order = [self._names[id(weight)] for group in self.optimizer.param_groups for weight in group["params"]]
         own["state"] = {index: state[name] for index, name in enumerate(order) if name in state}
         self.optimizer.load_state_dict(own)
         if self.scaler:
             self.scaler.load_state_dict(scalars.scaler)
-        randomness.restore(scalars.random, load_file(self.at(step) / "random.safetensors"))
+        if self.ranks.rank < len(scalars.random):
+            scalars.random[self.ranks.rank].restore()
         return scalars.state
 
     def _set_weights(self, step: int) -> None:
         saved = load_file(self.at(step) / "weights.safetensors")
         with torch.no_grad():
             for name, weight in self.weights.items():
-                weight.copy_(saved[name])
+                weight.copy_(part_like(saved[name], weight))
 
     def _optimizer_state(self) -> tuple[dict[str, torch.Tensor], dict[str, dict[str, Any]]]:
         tensors: dict[str, torch.Tensor] = {}
@@ -172,7 +185,7 @@ class Checkpoints:
             name = self._names[id(weight)]
             for field, value in values.items():
                 if isinstance(value, torch.Tensor):
-                    tensors[f"{field}/{name}"] = value.detach().contiguous()
+                    tensors[f"{field}/{name}"] = gathered(value, keep=self.ranks.first)
                 else:
                     plain.setdefault(name, {})[field] = value
         return tensors, plain

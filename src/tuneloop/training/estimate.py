@@ -6,36 +6,45 @@ from a few real optimizer steps, of which nothing is kept.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import math
 import resource
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
 import psutil
 import torch
 
-from tuneloop.models import Base, Tokenizer
-from tuneloop.models.assess import FP32, Assessment, assess
+from tuneloop.errors import TrainingError
+from tuneloop.models import Base
+from tuneloop.models.assess import Assessment, assess, count_weights
 from tuneloop.models.device import pick_device
+from tuneloop.models.load import base_tokenizer
 from tuneloop.models.section import ModelSection
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.store import Dataset, Store
 from tuneloop.tasks import Task
 from tuneloop.training import loop
-from tuneloop.training.batches import batches, order
-from tuneloop.training.encoded import encoded, refuse_empty
+from tuneloop.training.batches import layout, order
+from tuneloop.training.encoded import Encoded, encoded, refuse_empty
+from tuneloop.training.groups import state_bytes
+from tuneloop.training.machine import SHARE, settle
+from tuneloop.training.memory import free_bytes
 from tuneloop.training.plan import Plan
 from tuneloop.training.precision import Precision
 from tuneloop.training.randomness import own_randomness
 from tuneloop.training.ready import open_to_learn, ready
 from tuneloop.training.section import TrainSection
+from tuneloop.training.threads import own_threads
 
-if TYPE_CHECKING:
-    from tuneloop.training.optimizers import Optimizer
+HEAP = 0.2
+"""What the allocator of a CPU holds besides what it was asked for, as a share of what comes and goes; measured."""
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -67,38 +76,72 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 def memory(
-    section: TrainSection, *, task: Task, base: Base, dataset: Dataset, store: Store, progress: Progress | None = None
+    section: TrainSection,
+    *,
+    task: Task,
+    model: ModelSection,
+    base: Base,
+    dataset: Dataset,
+    store: Store,
+    others: Mapping[str, Base] | None = None,
+    progress: Progress | None = None,
 ) -> Assessment:
     """Work out the memory of a training from its model's configuration and its longest rows.
 
     Args:
         section: The ``train`` section.
         task: What is learned.
+        model: The ``model`` section.
         base: The base model.
         dataset: The rows.
         store: For the cache of encoded rows; nothing else is written.
+        others: Other models that the task learns with, by their role.
         progress: Told how far it is.
 
     Raises:
-        ModelError: The configuration cannot be used.
+        ModelError: The configuration cannot be used, or a new token is not new.
         TrainingError: There is nothing to learn, or an option cannot act.
     """
-    tokenizer = Tokenizer.load(base.folder, chat_template=base.template)
+    task = task.fitted(dataset.records("train"))
+    tokenizer = base_tokenizer(base, model)
     rows = encoded(dataset, "train", task, tokenizer, section.max_length, store=store, progress=progress or Silent())
     refuse_empty(rows, dataset, section.max_length)
-    most = min(Plan.of(section, len(rows), 1).micro, len(rows))
-    longest = rows.lengths.argsort(kind="stable")[::-1][:most].tolist()
     weights = base.under.folder if base.under else base.folder
+    parameters = count_weights(weights, task)
+    precision = Precision(section.precision, pick_device(), parameters)
+    most = min(Plan.of(section, len(rows), 1).micro, len(rows))
+    part, packed = _largest(rows, most, section, task, precision.device)
     asked = {
-        "rows": most,
-        "tokens": int(rows.lengths[longest[0]]),
-        "learned": sum(sum(rows[index].learn[1:]) for index in longest),
-        "states": _states(section.optimizer),
+        "rows": len(part),
+        "tokens": math.ceil(sum(map(rows.length, part)) / len(part)) if packed else max(map(rows.length, part)),
+        "learned": sum(sum(rows[index].learn[1:]) for index in part),
+        "state_bytes": functools.partial(state_bytes, section=section),
+        "dtype": precision.dtype,
+        "prepare": precision.store_frozen,
+        "packed": packed,
+        "quantization": model.quantization,
+        "new_tokens": tokenizer.hf.convert_tokens_to_ids(list(model.added)),
     }
-    found = assess(weights, task, section.adapter, **asked)
-    if Precision(section.precision, pick_device(), found.parameters).name == "fp32":
-        return found
-    return assess(weights, task, section.adapter, **asked, activation_bytes=FP32 // 2)
+    wish = section.batch.gradient_checkpointing
+    found = assess(weights, task, section.adapter, **asked, recompute=wish is True)
+    if wish == "auto" and found.bytes > SHARE * available(precision.device):
+        with contextlib.suppress(TrainingError):  # of a family that cannot do it, and then is not made to
+            found = assess(weights, task, section.adapter, **asked, recompute=True)
+    size = precision.dtype.itemsize
+    beside = {role: size * count_weights(other.config_folder, task) for role, other in (others or {}).items()}
+    if precision.device.type == "cpu":
+        beside["allocator"] = round(HEAP * (found.memory["activations"] + found.memory["logits"]))
+    return dataclasses.replace(found, memory={**found.memory, **beside})
+
+
+def _largest(
+    rows: Encoded, most: int, section: TrainSection, task: Task, device: torch.device
+) -> tuple[list[int], bool]:
+    """The rows of the largest micro-batch that there can be, and whether they stand in one stream."""
+    packed = task.packs and section.batch.packing is not False
+    longest = rows.lengths.argsort(kind="stable")[::-1][:most].tolist()
+    parts = layout(rows, longest, most=most, tokens=None, device=device, packing=packed)
+    return max(parts, key=lambda part: sum(map(rows.length, part))), packed
 
 
 def available(device: torch.device | None = None) -> int:
@@ -106,8 +149,8 @@ def available(device: torch.device | None = None) -> int:
     device = device or pick_device()
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    free: int = psutil.virtual_memory().available + psutil.Process().memory_info().rss
-    return free
+    resident: int = psutil.Process().memory_info().rss
+    return free_bytes(device) + resident
 
 
 def probe(
@@ -120,6 +163,7 @@ def probe(
     store: Store,
     seed: int,
     steps: int = 3,
+    others: Mapping[str, Base] | None = None,
     progress: Progress | None = None,
 ) -> Probe:
     """Make a few real steps and work out how long all of them will take.
@@ -133,6 +177,7 @@ def probe(
         store: For the cache of encoded rows; nothing else is written.
         seed: Seed of everything random.
         steps: Usual steps whose time is taken, after one with the longest rows.
+        others: Other models that the task learns with, by their role.
         progress: Told how far it is.
 
     Raises:
@@ -140,9 +185,10 @@ def probe(
         TrainingError: There is nothing to learn, or an option cannot act.
     """
     progress = progress or Silent()
-    with own_randomness(seed):
+    task = task.fitted(dataset.records("train"))
+    with own_randomness(seed), own_threads():
         loaded = open_to_learn(section, task, model, base, store, seed, None)
-        learner = ready(section, loaded, task, dataset, MonitorSection(), store, seed, progress)
+        learner = settle(ready(section, loaded, task, dataset, MonitorSection(), store, seed, progress, others))
         rows = learner.train
         progress.start("trying a few steps", steps + 2)
         learner.model.train()
@@ -153,15 +199,14 @@ def probe(
         evaluation = _evaluation(learner)
         progress.advance(steps + 2)
     plan = learner.plan
-    every = int(rows.ids.size)
-    step = token * every / plan.epoch_steps
+    step = float(token * rows.ids.size / plan.epoch_steps)
     evaluations = 1 + math.ceil(plan.steps / plan.eval_steps) if len(learner.validation) else 0
     return Probe(
         device=str(loaded.device),
         precision=learner.precision.name,
         peak=peak,
         examples=len(rows),
-        tokens=every,
+        tokens=int(rows.ids.size),
         longest=int(rows.lengths.max()),
         steps=plan.steps,
         step_seconds=step,
@@ -170,23 +215,13 @@ def probe(
     )
 
 
-def _states(optimizer: Optimizer) -> int:
-    """How many numbers an optimizer keeps for each weight, seen on one small weight."""
-    weight = torch.nn.Parameter(torch.zeros(64, 64))
-    built = optimizer.build([{"params": [weight], "weight_decay": 0.0}])
-    weight.grad = torch.zeros_like(weight)
-    built.step()
-    kept = [value for value in built.state[weight].values() if isinstance(value, torch.Tensor)]
-    return sum(value.numel() for value in kept) // weight.numel()
-
-
 def _try(learner: loop.Learner, indices: list[int]) -> tuple[float, int]:
     """Make one optimizer step at rate 0: its seconds and tokens."""
     for group in learner.optimizer.param_groups:
         group["lr"] = 0.0
     _wait(learner.precision.device)
     began = time.perf_counter()
-    _, _, tokens, _ = loop.learn(learner, indices)
+    tokens = loop.learn(learner, indices).tokens
     loop.update(learner)
     _wait(learner.precision.device)
     return time.perf_counter() - began, tokens
@@ -214,8 +249,8 @@ def _evaluation(learner: loop.Learner) -> float:
     began, tokens = time.perf_counter(), 0
     learner.model.eval()
     with torch.no_grad(), learner.precision.forward():
-        for batch in batches(rows, some, learner.task, pad=learner.pad, most=learner.plan.micro, device=device):
-            learner.task.loss(learner.model, batch)
+        for batch in learner.together(rows, some):
+            learner.loss(learner.model, batch)
             tokens += batch.tokens
     _wait(device)
     learner.model.train()

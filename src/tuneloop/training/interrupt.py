@@ -20,6 +20,9 @@ class Stopped(TrainingError):
         number: The signal that asked for it.
 
     Attributes:
+        step: The optimizer step after which it stopped.
+        steps: All optimizer steps of the run.
+        number: The signal that asked for it.
         exit_code: What a command should exit with: 128 + signal number (130 for Ctrl-C, 143 for SIGTERM).
     """
 
@@ -29,6 +32,7 @@ class Stopped(TrainingError):
             where=f"step {step}",
             fix="run the same command again: it goes on from there",
         )
+        self.step, self.steps, self.number = step, steps, number
         self.exit_code = 128 + number
 
 

@@ -11,9 +11,9 @@ from tuneloop.monitoring.checks import findings
 from tuneloop.monitoring.history import History
 from tuneloop.monitoring.progress import Progress
 from tuneloop.monitoring.section import MonitorSection
-from tuneloop.rows import Chat, Message, Record, jsonl
+from tuneloop.rows import Chat, Content, Labeled, Message, Record, jsonl
 from tuneloop.store.disk import writing
-from tuneloop.tasks import Task
+from tuneloop.tasks import Question, Task
 from tuneloop.training.precision import Precision
 
 LONGEST = 128
@@ -53,9 +53,9 @@ class Lookout:
         self.folder = folder
         self.progress = progress
         self._told: set[str] = set()
-        self._requests = [self._request(prompt, task) for prompt in section.sample_prompts]
+        self._task = task
         self._samples = folder / "samples.jsonl"
-        if self._requests:
+        if section.sample_prompts:
             kept = [row for row in jsonl.read(self._samples, dict[str, Any]) if row["step"] <= step]
             with writing(folder):
                 jsonl.write(self._samples, kept)
@@ -70,11 +70,11 @@ class Lookout:
             if finding.severity in ("warning", "error") and finding.check not in self._told:
                 self._told.add(finding.check)
                 self.progress.note(f"{finding.check}: {finding.evidence}; {finding.advice}")
-        if self._requests:
+        if self.section.sample_prompts:
             with self.precision.forward():
-                answers = generate(self.loaded, self._requests)
+                answers = self._answers()
             pairs = zip(self.section.sample_prompts, answers, strict=True)
-            rows = [{"step": step, "prompt": prompt, "answer": answer.text} for prompt, answer in pairs]
+            rows = [{"step": step, "prompt": prompt, "answer": answer} for prompt, answer in pairs]
             with writing(self.folder):
                 jsonl.append(self._samples, rows)
 
@@ -87,10 +87,18 @@ class Lookout:
         with writing(self.folder):
             jsonl.write(self.folder / "findings.jsonl", findings(self.section.checks, self.history))
 
-    def _request(self, prompt: str, task: Task) -> Request:
-        turns = (Message("user", prompt), Message("assistant", "."))
-        record = Record.of(Chat(turns), origin="monitor.sample_prompts")
-        question = task.question(record, self.loaded.tokenizer)
-        ids = question.prompt if question else tuple(self.loaded.tokenizer.text_ids(prompt))
+    def _answers(self) -> list[str]:
+        length, prompts = context_length(self.loaded), self.section.sample_prompts
+        if self._task.choices:
+            asked = [self._question(Labeled(prompt, self._task.choices[0])) for prompt in prompts]
+            return self._task.choose(self.loaded, [one for one in asked if one], length or 1 << 20)
+        return [answer.text for answer in generate(self.loaded, [self._request(prompt) for prompt in prompts])]
+
+    def _question(self, content: Content) -> Question | None:
+        return self._task.question(Record.of(content, origin="monitor.sample_prompts"), self.loaded.tokenizer)
+
+    def _request(self, prompt: str) -> Request:
+        question = self._question(Chat((Message("user", prompt), Message("assistant", "."))))
+        ids = question.prompt if question else tuple(self.loaded.tokenizer.open_ids(prompt))
         length = context_length(self.loaded)
         return Request(ids if length is None else ids[-(length - 1) :], max_new_tokens=LONGEST)

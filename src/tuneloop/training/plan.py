@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuneloop.training.section import TrainSection
 
@@ -52,6 +52,10 @@ class Plan:
         eval_steps = section.eval_steps or max(1, min(epoch_steps, round(steps / 3)))
         micro = section.batch.per_device_train_batch_size or min(section.batch.size, 16)
         return cls(steps, epoch_steps, micro, eval_steps, section.checkpoints.save_steps or eval_steps, log_steps)
+
+    def later(self, steps: int) -> Plan:
+        """The plan of a run that comes to its end after so many steps more."""
+        return replace(self, steps=self.steps + steps)
 
     def evaluates(self, step: int) -> bool:
         """Whether the held-out loss is measured after this step."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
@@ -18,50 +18,69 @@ def own_randomness(seed: int) -> Iterator[None]:
     Args:
         seed: Seed of the run.
     """
-    before = tensors()
-    plain = (random.getstate(), np.random.get_state())
+    before = Generators.now()
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     try:
         yield
     finally:
-        random.setstate(plain[0])
-        np.random.set_state(plain[1])
-        _set_torch(before)
+        before.restore()
 
 
-def tensors() -> dict[str, torch.Tensor]:
-    """The state of torch's generators, by device."""
-    states = {"torch/cpu": torch.get_rng_state()}
+def part_ways(seed: int, rank: int) -> None:
+    """Give each process of one run its own random numbers; rank 0 keeps those of a run alone.
+
+    Args:
+        seed: Seed of the run.
+        rank: Which of its processes this is.
+    """
+    if rank:
+        own = int(np.random.SeedSequence([seed, rank]).generate_state(1)[0])
+        random.seed(own)
+        np.random.seed(own)
+        torch.manual_seed(own)
+
+
+class Generators(msgspec.Struct):
+    """The state of all generators of one process.
+
+    Attributes:
+        python: What ``random.getstate`` gives.
+        numpy: What ``numpy.random.get_state`` gives.
+        torch: The bytes of torch's generators: of the processor, and of the device in use.
+    """
+
+    python: tuple[int, list[int], float | None]
+    numpy: tuple[str, list[int], int, int, float]
+    torch: dict[str, bytes]
+
+    @classmethod
+    def now(cls) -> Generators:
+        """Take the state they are in."""
+        version, words, gauss = random.getstate()
+        name, keys, position, has_gauss, cached = np.random.get_state()
+        own = {device: bytes(state.numpy().tobytes()) for device, state in _torch_states().items()}
+        plain = [int(key) for key in keys]
+        return cls((version, list(words), gauss), (name, plain, int(position), int(has_gauss), float(cached)), own)
+
+    def restore(self) -> None:
+        """Put them into this state."""
+        version, words, gauss = self.python
+        random.setstate((version, tuple(words), gauss))
+        name, keys, position, has_gauss, cached = self.numpy
+        np.random.set_state((name, np.array(keys, np.uint32), position, has_gauss, cached))
+        _set_torch({name: torch.frombuffer(bytearray(state), dtype=torch.uint8) for name, state in self.torch.items()})
+
+
+def _torch_states() -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
-        states |= {f"torch/cuda:{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
+        states["cuda"] = torch.cuda.get_rng_state()
     return states
 
 
-def values() -> dict[str, Any]:
-    """The state of Python's and NumPy's generators as plain values."""
-    version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()
-    return {
-        "python": [version, list(words), gauss],
-        "numpy": [name, [int(key) for key in keys], int(position), int(has_gauss), float(cached)],
-    }
-
-
-def restore(plain: dict[str, Any], states: dict[str, torch.Tensor]) -> None:
-    """Set all generators to what :func:`values` and :func:`tensors` gave."""
-    version, words, gauss = plain["python"]
-    random.setstate((version, tuple(words), gauss))
-    name, keys, position, has_gauss, cached = plain["numpy"]
-    np.random.set_state((name, np.array(keys, np.uint32), position, has_gauss, cached))
-    _set_torch(states)
-
-
 def _set_torch(states: dict[str, torch.Tensor]) -> None:
-    for name, state in states.items():
-        device = torch.device(name.removeprefix("torch/"))
-        if device.type == "cpu":
-            torch.set_rng_state(state)
-        elif torch.cuda.is_available():
-            torch.cuda.set_rng_state(state, device)
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

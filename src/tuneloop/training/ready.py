@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
 
 from torch import nn
 
@@ -10,17 +11,25 @@ from tuneloop.errors import TrainingError
 from tuneloop.models import Base, Loaded, load_base, open_start
 from tuneloop.models.device import pick_device
 from tuneloop.models.generate import context_length
+from tuneloop.models.quantized import weights
 from tuneloop.models.section import ModelSection
 from tuneloop.monitoring.progress import Progress
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.store import Dataset, Model, Store
 from tuneloop.tasks import Task
 from tuneloop.training import loop
+from tuneloop.training.dropout import add_dropout
 from tuneloop.training.encoded import Encoded, encoded, refuse_empty
+from tuneloop.training.first import first_batches
+from tuneloop.training.groups import groups
 from tuneloop.training.noise import add_noise
 from tuneloop.training.plan import Plan
 from tuneloop.training.precision import Precision
-from tuneloop.training.section import TrainSection
+from tuneloop.training.processes.ranks import Ranks
+from tuneloop.training.pull import Pull
+from tuneloop.training.quickened import quick
+from tuneloop.training.reference import with_reference
+from tuneloop.training.section import Regularization, TrainSection
 
 
 def open_to_learn(
@@ -65,7 +74,7 @@ def open_to_learn(
             where="model.base",
             fix=f"write base: {origin['name']}, or train from the base alone",
         )
-    return open_start(start, section.adapter, store, device=device, seed=seed)
+    return open_start(start, section.adapter, store, section=model, device=device, seed=seed)
 
 
 def ready(
@@ -77,6 +86,8 @@ def ready(
     store: Store,
     seed: int,
     progress: Progress,
+    others: Mapping[str, Base] | None = None,
+    ranks: Ranks | None = None,
 ) -> loop.Learner:
     """Encode the rows and make weights, precision and optimizer ready.
 
@@ -89,39 +100,72 @@ def ready(
         store: Its cache keeps the encoded rows.
         seed: Seed of the order of rows.
         progress: Told how far it is, and if the steps are too few.
+        others: Other models that the task learns with, by their role.
+        ranks: The processes that share the run; by default this one alone.
 
     Raises:
         DataError: A row is too long and the task's ``on_overlength`` is ``error``.
         TrainingError: There is nothing to learn, no weight learns, or the precision cannot act here.
     """
+    ranks = ranks or Ranks()
+    training, validation = _rows(section, loaded, task, dataset, store, progress, ranks)
+    first = partial(first_batches, training, task, pad=loaded.tokenizer.pad_id, seed=seed, device=loaded.device)
+    section.adapter.begin(loaded.model, first)
+    learning = _learning(section, loaded)
+    _disturb(loaded.model, section.regularization)
+    precision = Precision(section.precision, loaded.device, weights(loaded.model))
+    precision.store_frozen(loaded.model)
+    quickened = quick(section, loaded.model, task, precision)
+    plan = _plan(section, training, monitor, progress)
+    optimizer = section.optimizer.build(groups(loaded.model, learning, section))
+    learner = loop.Learner(
+        model=loaded.model,
+        task=task,
+        loss=task.objective(loaded, others=others, dtype=precision.dtype),
+        section=section,
+        plan=plan,
+        optimizer=optimizer,
+        precision=precision,
+        train=training,
+        validation=validation,
+        pad=loaded.tokenizer.pad_id,
+        quick=quickened,
+        seed=seed,
+        pull=Pull.of(optimizer, section.regularization),
+        ranks=ranks,
+        progress=progress,
+    )
+    with ranks.first_goes_ahead():
+        return with_reference(learner, loaded, store, progress)
+
+
+def _rows(
+    section: TrainSection,
+    loaded: Loaded,
+    task: Task,
+    dataset: Dataset,
+    store: Store,
+    progress: Progress,
+    ranks: Ranks,
+) -> tuple[Encoded, Encoded]:
+    """The encoded rows to learn from, and to be measured on."""
     length = _longest(section, loaded, progress)
 
     def rows(split: str) -> Encoded:
         return encoded(dataset, split, task, loaded.tokenizer, length, store=store, progress=progress)
 
-    training, validation = rows("train"), rows("validation")
+    with ranks.first_goes_ahead():
+        training, validation = rows("train"), rows("validation")
     refuse_empty(training, dataset, length)
-    learning = _learning(section, loaded)
-    if section.neftune_noise_alpha is not None:
-        add_noise(loaded.model, section.neftune_noise_alpha)
-    parameters = sum(weight.numel() for weight in loaded.model.parameters())
-    precision = Precision(section.precision, loaded.device, parameters)
-    precision.store_frozen(loaded.model)
+    return training, validation
+
+
+def _plan(section: TrainSection, training: Encoded, monitor: MonitorSection, progress: Progress) -> Plan:
+    """The plan of the run; progress is told if it has too few steps."""
     plan = Plan.of(section, len(training), monitor.log_steps)
     if plan.warning and section.max_steps is None:
         progress.note(plan.warning)
-    return loop.Learner(
-        model=loaded.model,
-        task=task,
-        section=section,
-        plan=plan,
-        optimizer=section.optimizer.build(_groups(learning, section)),
-        precision=precision,
-        train=training,
-        validation=validation,
-        pad=loaded.tokenizer.pad_id,
-        seed=seed,
-    )
+    return plan
 
 
 def _longest(section: TrainSection, loaded: Loaded, progress: Progress) -> int:
@@ -149,10 +193,9 @@ def _learning(section: TrainSection, loaded: Loaded) -> dict[str, nn.Parameter]:
     return learning
 
 
-def _groups(learning: dict[str, nn.Parameter], section: TrainSection) -> list[dict[str, Any]]:
-    """Matrices are pulled towards zero, norms and biases (one dimension) are not; ``pace`` multiplies the rate."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, weight in learning.items():
-        decay = section.optimizer.weight_decay if weight.ndim >= 2 else 0.0
-        groups.setdefault((decay, section.adapter.pace(name)), []).append(weight)
-    return [{"params": each, "weight_decay": decay, "pace": pace} for (decay, pace), each in groups.items()]
+def _disturb(model: nn.Module, wanted: Regularization) -> None:
+    """Add what makes learning harder on purpose, in training mode only."""
+    if wanted.dropout is not None:
+        add_dropout(model, wanted.dropout)
+    if wanted.neftune_noise_alpha is not None:
+        add_noise(model, wanted.neftune_noise_alpha)

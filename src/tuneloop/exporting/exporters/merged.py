@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 class Merged(Exporter):
     """Weights, tokenizer, chat template and generation settings that transformers opens without tuneloop.
 
-    The adapter is merged in fp32 into the unquantised base. Then the folder is opened again by transformers
+    The adapter is merged in fp32 into the matrices that it was trained beside: of a quantised base these are the
+    rounded ones, given back in full. Then the folder is opened again by transformers
     alone and asked what the original was asked: conversations as the server renders them, and random tokens. Full
-    models are written as they are and pass the same gate.
+    models are written as they are and pass the same gate. A classifier is asked for its labels, and the written one
+    for all of them in one padded batch.
 
     Formula:
         ``W' = W + (lora_alpha / r) * B A`` for each adapted matrix (Hu et al., LoRA, 2021, section 4.1).
@@ -48,14 +50,14 @@ class Merged(Exporter):
         Raises:
             ModelError: The merged weights or the written files do not answer like the original.
         """
-        from transformers import AutoModelForCausalLM
-
         from tuneloop.models import save_model
         from tuneloop.models.generate import context_length
         from tuneloop.models.merge import merged
+        from tuneloop.models.quantized import compute_plainly
         from tuneloop.models.quiet import quietly
 
         loaded.model.float().eval()
+        compute_plainly(loaded.model)
         vocabulary = int(loaded.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
         asked = probes.prompts(loaded.tokenizer, vocabulary, context_length(loaded))
         original = probes.logits(loaded.model, asked)
@@ -67,8 +69,9 @@ class Merged(Exporter):
         device = loaded.device
         with quietly():
             save_model(loaded, folder)
+            kind = _auto_class(loaded.model)
             del loaded.model
-            opened = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype="float32")
+            opened = kind.from_pretrained(folder, local_files_only=True, dtype="float32")
         opened.to(device).eval()
         found = probes.logits(opened, asked)
         file = probes.farthest(expected, found)
@@ -100,6 +103,13 @@ class Merged(Exporter):
                 fix="check that model and base are whole (tuneloop show MODEL); a model of many billions of weights "
                 "may need a larger export.to.merged.tolerance",
             )
+
+
+def _auto_class(model: Any) -> Any:
+    """By which class transformers opens a plain model of this kind."""
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    return AutoModelForCausalLM if model.can_generate() else AutoModelForSequenceClassification
 
 
 def _rounded(model: Any, dtype: str, asked: list[tuple[int, ...]]) -> list[torch.Tensor]:
