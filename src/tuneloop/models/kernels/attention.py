@@ -90,7 +90,7 @@ def attend(
     """
     if window is not None and window >= documents.longest:
         window = None
-    mixed = torch.is_autocast_enabled(q.device.type)
+    mixed = not q.is_meta and torch.is_autocast_enabled(q.device.type)
     q, k, v = (x.to(torch.get_autocast_dtype(q.device.type) if mixed else v.dtype) for x in (q, k, v))
     if dropout:
         return _with_dropout(q, k, v, documents, scale, window, dropout)
