@@ -42,9 +42,10 @@ def quick(section: TrainSection, model: nn.Module, task: Task, precision: Precis
         precision: In what it computes.
 
     Raises:
-        TrainingError: The recipe asks for packing and the model cannot keep packed rows apart.
+        TrainingError: The recipe asks for packing and the model cannot keep packed rows apart, or for compiled modules
+            and there are none, or no compiler.
     """
-    kernels = quicken(model)
+    kernels = _compiled(model) if section.torch_compile else quicken(model)
     wish = section.batch.packing
     why = "the recipe says so" if wish is False else _why_not(model, task, precision)
     if why and wish is True:
@@ -59,6 +60,27 @@ def quick(section: TrainSection, model: nn.Module, task: Task, precision: Precis
         still = is_still(model)
     take_streams(model, still=still)
     return Quick(kernels, packing=True, unpacked="", sharing=still)
+
+
+def _compiled(model: nn.Module) -> Kernels:
+    from torch._dynamo.exc import TorchDynamoException
+
+    where = "train.torch_compile"
+    try:
+        kernels = quicken(model, compiled=True)
+    except TorchDynamoException as error:
+        raise TrainingError(
+            f"torch.compile does not work here: {str(error).strip().splitlines()[0]}",
+            where=where,
+            fix="install a C++ compiler (g++ or clang++), or leave torch_compile out",
+        ) from error
+    if not kernels.graphs and not kernels.norms + kernels.gates:
+        raise TrainingError(
+            "the model has no norm and no feed-forward block that torch.compile could take over",
+            where=where,
+            fix="leave torch_compile out",
+        )
+    return kernels
 
 
 def _why_not(model: nn.Module, task: Task, precision: Precision) -> str:

@@ -109,6 +109,9 @@ class TrainSection(Section):
     """What keeps it from learning the rows by heart."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Arithmetic of the forward and backward pass; ``auto`` asks the device. Trained weights are always fp32."""
+    torch_compile: bool = False
+    """Whether ``torch.compile`` makes the kernels of norms and feed-forward blocks; it needs a C++ compiler, and the
+    start takes longer."""
     eval_steps: int | None = Field(None, ge=1)
     """Optimizer steps between evaluations on the validation split; by default one per epoch, at least three in all."""
     devices: int = Field(1, ge=1)
