@@ -14,7 +14,14 @@ from torch import nn
 
 from tuneloop.models.logits import token_losses
 from tuneloop.models.prefixes import shared
-from tuneloop.models.stream import NotPackable, is_still, leave_streams, streams_are_exact, take_streams
+from tuneloop.models.stream import (
+    NotPackable,
+    follows_the_longest,
+    is_still,
+    leave_streams,
+    streams_are_exact,
+    take_streams,
+)
 from tuneloop.tasks import Tokens, packed, padded
 
 ROWS = [
@@ -132,3 +139,21 @@ def test_a_tree_of_prefixes_holds_every_row(rows: list[list[int]], least: int) -
 
 def _common(one: list[int], other: list[int]) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def test_a_long_row_that_changes_its_neighbours_is_known() -> None:
+    """Phi-3's long positions: the reason for reading such rows one by one."""
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 2, "long_factor": [9.0] * 2}
+    config = transformers.Phi3Config(
+        vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=64, original_max_position_embeddings=16, pad_token_id=0,
+        rope_parameters=rope | {"original_max_position_embeddings": 16},
+    )  # fmt: skip
+    network = made(config, "Phi3ForCausalLM")
+    assert [follows_the_longest(network, length) for length in (16, 17)] == [False, True]
+    assert not follows_the_longest(model("Llama"), 100_000)
+    short, long = Tokens(tuple(range(3, 12)), (0,) + (1,) * 8), Tokens((5,) * 30, (0,) * 30)
+    alone, beside = (padded(rows, 0) for rows in ([short], [short, long]))
+    with torch.no_grad():
+        change = token_losses(network, alone.ids, alone.labels) - token_losses(network, beside.ids, beside.labels)
+    assert change.abs().max() > 1e-4

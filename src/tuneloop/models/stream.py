@@ -164,6 +164,26 @@ def streams_are_exact(model: nn.Module) -> str:
     return ""
 
 
+def follows_the_longest(model: Any, longest: int) -> bool:
+    """Whether a row of so many tokens changes how shorter rows beside it are read.
+
+    Rotary positions of the kinds ``longrope`` and ``dynamic`` take other frequencies for the whole batch as soon as one
+    row of it is longer than the context that the model was first trained with.
+
+    Args:
+        model: A model of transformers, or a PEFT model around one.
+        longest: Tokens of the longest row.
+    """
+    config = _inner(model).config.get_text_config()
+    given = getattr(config, "rope_parameters", None) or {}
+    kinds = given.values() if all(isinstance(kind, dict) for kind in given.values()) else [given]
+    for kind in kinds:
+        first: Any = kind.get("original_max_position_embeddings") or getattr(config, "max_position_embeddings", longest)
+        if kind.get("rope_type") in ("longrope", "dynamic") and longest > int(first):
+            return True
+    return False
+
+
 @torch.no_grad()
 def is_still(model: nn.Module) -> bool:
     """Whether a model that learns draws no random number: no dropout, no noise. Tried, not read off.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,6 +14,7 @@ from tuneloop.models.device import pick_device
 from tuneloop.models.generate import context_length
 from tuneloop.models.quantized import weights
 from tuneloop.models.section import ModelSection
+from tuneloop.models.stream import follows_the_longest
 from tuneloop.monitoring.progress import Progress
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.store import Dataset, Model, Store
@@ -116,7 +118,7 @@ def ready(
     precision = Precision(section.precision, loaded.device, weights(loaded.model))
     precision.store_frozen(loaded.model)
     quickened = quick(section, loaded.model, task, precision)
-    plan = _plan(section, training, monitor, progress)
+    plan = _plan(section, loaded, (training, validation), monitor, progress)
     optimizer = section.optimizer.build(groups(loaded.model, learning, section))
     learner = loop.Learner(
         model=loaded.model,
@@ -160,12 +162,18 @@ def _rows(
     return training, validation
 
 
-def _plan(section: TrainSection, training: Encoded, monitor: MonitorSection, progress: Progress) -> Plan:
-    """The plan of the run; progress is told if it has too few steps."""
-    plan = Plan.of(section, len(training), monitor.log_steps)
+def _plan(
+    section: TrainSection, loaded: Loaded, splits: tuple[Encoded, Encoded], monitor: MonitorSection, progress: Progress
+) -> Plan:
+    """The plan of the run; progress is told if it has too few steps, or its rows must go one by one."""
+    plan = Plan.of(section, len(splits[0]), monitor.log_steps)
     if plan.warning and section.max_steps is None:
         progress.note(plan.warning)
-    return plan
+    longest = max(int(rows.lengths.max()) for rows in splits if len(rows))
+    if not follows_the_longest(loaded.model, longest):
+        return plan
+    progress.note("rows go through the model one by one: a long row would change how this model reads others")
+    return dataclasses.replace(plan, micro=1)
 
 
 def _longest(section: TrainSection, loaded: Loaded, progress: Progress) -> int:
