@@ -13,6 +13,7 @@ import click
 from tuneloop.cli import _options, _told
 from tuneloop.cli._progress import working
 from tuneloop.cli._screen import duration, figure
+from tuneloop.monitoring.peak import peak_bytes
 
 if TYPE_CHECKING:
     from tuneloop.store import Report
@@ -41,7 +42,7 @@ def command(file: Path | None, chat: bool, changes: tuple[str, ...], folder: Pat
     with working() as progress:
         done = life.run(recipe, store, progress)
     seconds = time.monotonic() - began
-    peak = peak_mb()
+    peak = peak_bytes() / 1e6
     _told.scores(done.report)
     _samples(done.report)
     click.echo(f"\n{duration(seconds)}, {figure(round(peak))} MB at most")
@@ -53,19 +54,6 @@ def command(file: Path | None, chat: bool, changes: tuple[str, ...], folder: Pat
         from tuneloop.cli.chat import talk
 
         talk(life.chat(store, f"{recipe.name}/champion"))
-
-
-def peak_mb() -> float:
-    """The most memory that this process ever held, in 10^6 bytes."""
-    import re
-    import resource
-
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux ru_maxrss counts the memory of the process that started this one too
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii", errors="replace"))
-        if found:
-            return int(found[1]) * 1024 / 1e6
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1e6  # bytes on macOS
 
 
 def _samples(report: Report) -> None:

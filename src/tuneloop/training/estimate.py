@@ -10,8 +10,6 @@ import contextlib
 import dataclasses
 import functools
 import math
-import resource
-import sys
 import time
 from collections.abc import Mapping
 
@@ -26,6 +24,7 @@ from tuneloop.models.assess import Assessment, assess, count_weights
 from tuneloop.models.device import pick_device
 from tuneloop.models.load import base_tokenizer
 from tuneloop.models.section import ModelSection
+from tuneloop.monitoring.peak import peak_bytes
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.store import Dataset, Store
@@ -265,5 +264,4 @@ def _wait(device: torch.device) -> None:
 def _peak(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak_bytes()
