@@ -124,6 +124,41 @@ def test_new_writes_a_recipe_once(tmp_path: Path, run: Runs, monkeypatch: pytest
     assert "there are no rows here" in said.err
 
 
+TINY = Path(__file__).parents[2] / "recipes" / "tiny"
+
+
+@pytest.mark.parametrize(
+    ("row", "task", "metrics"),
+    [
+        ('{"prompt": "Why?", "chosen": "So.", "rejected": "No."}', "preference", ["token_f1", "rouge_l", "chrf"]),
+        ('{"text": "Where is my card?", "label": "card"}', "text_classification", ["accuracy"]),
+        ('{"text": "To be or not to be."}', "pretrain", []),
+        ('{"question": "When?", "answer": "At nine."}', "sft", ["exact_match", "token_f1", "rouge_l", "chrf"]),
+    ],
+)
+def test_new_names_the_task_that_the_rows_are_for(
+    tmp_path: Path, run: Runs, monkeypatch: pytest.MonkeyPatch, row: str, task: str, metrics: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text(f"{row}\n")
+    assert run("new", "rows.jsonl").status == 0
+    recipe = load(tmp_path / "rows.yaml")
+    assert (recipe.task.name, [metric.name for metric in recipe.evaluate.metrics]) == (task, metrics)
+
+
+@pytest.mark.slow
+def test_the_recipe_of_new_for_preferences_runs_as_it_is(
+    tmp_path: Path, run: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("new", TINY / "brevity.jsonl").status == 0
+    said = run("train", "brevity.yaml", "--set", "train.max_steps=2", "--set", "model.base=embedded")
+    assert said.status == 0, said.err
+    said = run("train", "brevity.yaml", "--set", "task=sft")
+    assert said.status == 2
+    assert "write task: preference" in said.err
+
+
 def test_doctor_finds_this_machine_in_order(tmp_path: Path, run: Runs) -> None:
     found = {each["name"]: each for each in json.loads(run("doctor", "--json", "--store", tmp_path / "store").out)}
     assert found["python"]["found"].startswith(".".join(map(str, sys.version_info[:3])))

@@ -177,7 +177,8 @@ def test_a_glance_gives_counts_and_first_rows(make: Make) -> None:
 
 def test_a_look_at_a_source_gives_the_verdict_and_rows(tmp_path: Path, store: Store) -> None:
     write(tmp_path / "rows.jsonl", [question(i) for i in range(5)])
-    (counts,) = look(Source(path="rows.jsonl"), tmp_path)
+    ((counts, kinds),) = look(Source(path="rows.jsonl"), tmp_path)
+    assert kinds == {"chat": 5}
     assert str(counts.verdict) == "prompt_completion (5 of 5 rows looked at fit)"
     assert "what is 0 plus 0?" in counts.samples[0]
     assert store.artifacts() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from glob import glob
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def command(data: str, base: str, name: str, output: Path | None, force: bool) -
     DATA is a file, a folder, a glob, or hf://owner/name. The rows may be JSON lines, JSON, CSV, TSV,
     Parquet or text, in any of the usual forms; it is said what they are taken for.
     """
+    from tuneloop.data.glance import look
+    from tuneloop.data.section import Source
     from tuneloop.errors import DataError, RecipeError
     from tuneloop.recipe.new import named, starter
     from tuneloop.store.disk import writing
@@ -30,21 +33,16 @@ def command(data: str, base: str, name: str, output: Path | None, force: bool) -
     target = output or Path(f"{name}.yaml")
     if target.exists() and not force:
         raise RecipeError(f"{target} is there already", where=str(target), fix="give --output FILE, or --force")
-    text = starter(data, folder=target.parent, base=base, name=name)
+    looked = [] if "://" in data else look(Source(path=data), Path())
+    kinds = sum((file.kinds for file in looked), Counter[str]())
+    kind = kinds.most_common(1)[0][0] if kinds else "chat"
     with writing(target):
-        target.write_text(text, encoding="utf-8")
+        target.write_text(starter(data, folder=target.parent, base=base, name=name, kind=kind), encoding="utf-8")
     click.echo(f"wrote {target}")
-    if "://" not in data:
-        _rows(data)
-    click.echo(f"next: tuneloop check {target}   then: tuneloop run {target}")
-
-
-def _rows(data: str) -> None:
-    """Say what the rows are taken for, with the first of each file."""
-    from tuneloop.data.glance import look
-    from tuneloop.data.section import Source
-
-    for counts in look(Source(path=data), Path()):
-        click.echo(f"{counts.name}: {counts.verdict}")
-        for sample in counts.samples[:1]:
+    for file in looked:
+        click.echo(f"{file.counts.name}: {file.counts.verdict}")
+        for sample in file.counts.samples[:1]:
             click.echo(f"  {sample}")
+    if len(kinds) > 1:
+        click.echo(f"the rows are of several kinds ({', '.join(kinds)}); the recipe learns from the {kind} rows")
+    click.echo(f"next: tuneloop check {target}   then: tuneloop run {target}")

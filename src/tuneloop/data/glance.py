@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneloop.data.files import files as find_files
 from tuneloop.data.ledger import FileCounts
 from tuneloop.data.reading import records
 from tuneloop.data.recognise import LOOK
 from tuneloop.data.section import Source
-from tuneloop.rows import Record
+from tuneloop.rows import Content, Record
 from tuneloop.store import Dataset
 
 
@@ -37,7 +38,30 @@ def glance(dataset: Dataset, *, rows: int = 3) -> dict[str, Any]:
     }
 
 
-def look(source: Source, folder: Path, *, files: int = 5) -> list[FileCounts]:
+class Looked(NamedTuple):
+    """The first rows of a file.
+
+    Attributes:
+        counts: Its ``name``, the ``verdict`` on it, and three ``samples`` of rows as they were understood.
+        kinds: How many of them are ``chat``, ``text``, ``preference`` or ``labeled``.
+    """
+
+    counts: FileCounts
+    kinds: Counter[str]
+
+
+def kind_of(content: Content) -> str:
+    """Name the kind of a content as reports do.
+
+    Example:
+        >>> from tuneloop.rows import Text
+        >>> kind_of(Text("to be"))
+        'text'
+    """
+    return type(content).__name__.lower()
+
+
+def look(source: Source, folder: Path, *, files: int = 5) -> list[Looked]:
     """Look at the first rows of a source and say what they are taken for, without preparing anything.
 
     Args:
@@ -46,7 +70,7 @@ def look(source: Source, folder: Path, *, files: int = 5) -> list[FileCounts]:
         files: How many of its files to look at.
 
     Returns:
-        For each file its ``name``, ``verdict`` and three ``samples`` of rows as they were understood.
+        What was seen of each file.
 
     Raises:
         DataError: A file cannot be read, or no format fits its rows.
@@ -54,6 +78,6 @@ def look(source: Source, folder: Path, *, files: int = 5) -> list[FileCounts]:
     looked = []
     for file in find_files(source, folder)[0][:files]:
         counts = FileCounts(file.name, "")
-        next(records(source, file, counts, LOOK))
-        looked.append(counts)
+        items = [item for item in records(source, file, counts, LOOK) if isinstance(item, Record)]
+        looked.append(Looked(counts, Counter(kind_of(item.content) for item in items)))
     return looked

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tuneloop.recipe.written import flow
+from tuneloop.tasks import LEARNED_BY
 
 
 def named(data: str) -> str:
@@ -20,7 +21,7 @@ def named(data: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "model"
 
 
-def starter(data: str, *, folder: Path, base: str, name: str) -> str:
+def starter(data: str, *, folder: Path, base: str, name: str, kind: str = "chat") -> str:
     """Write a recipe that trains on some rows, with the options that people change first.
 
     Args:
@@ -28,6 +29,7 @@ def starter(data: str, *, folder: Path, base: str, name: str) -> str:
         folder: Where the recipe will stand: its paths start from there.
         base: The base model.
         name: The recipe's name.
+        kind: What the rows are (``chat``, ``text``, ``preference``, ``labeled``): it decides the task.
 
     Example:
         >>> from tuneloop.recipe.load import check
@@ -37,7 +39,22 @@ def starter(data: str, *, folder: Path, base: str, name: str) -> str:
         'faq'
     """
     source = data if "://" in data else os.path.relpath(data, folder)
-    return _TEXT.format(name=flow(name), source=flow([source]), base=flow(base))
+    task, metrics = _TASKS[LEARNED_BY.get(kind, "sft")]
+    return _TEXT.format(name=flow(name), source=flow([source]), base=flow(base), task=task, metrics=metrics)
+
+
+_TASKS = {
+    "sft": (
+        "{sft: {learn_from: assistant}}  # learn the answers; `preference` learns which answer is better",
+        "[exact_match, token_f1, rouge_l, chrf]",
+    ),
+    "pretrain": ("pretrain  # learn running text; rows with questions and answers are for `sft`", "[]"),
+    "preference": (
+        "{preference: {loss_type: sigmoid, beta: 0.1}}  # learn which answer is better (DPO)",
+        "[token_f1, rouge_l, chrf]",
+    ),
+    "text_classification": ("text_classification  # learn the label; the classes are found in the rows", "[accuracy]"),
+}
 
 
 _TEXT = """\
@@ -56,7 +73,7 @@ data:
 model:
   base: {base}        # a folder, a Hugging Face name, or embedded: the small model of the package
 
-task: {{sft: {{learn_from: assistant}}}}  # learn the answers; `preference` learns which answer is better
+task: {task}
 
 train:
   adapter: {{lora: {{r: 8, lora_alpha: 16}}}}  # `full` trains every weight
@@ -67,6 +84,6 @@ train:
   stop: {{patience: 3}}      # stop when the held-out loss no longer falls
 
 evaluate:
-  metrics: [exact_match, token_f1, rouge_l, chrf]
+  metrics: {metrics}
   samples: 5               # rows shown with base and tuned answer
 """

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from tuneloop.models import Base, Loaded, Tokenizer
     from tuneloop.store import Store
 
-__all__ = ["Batch", "Example", "Objective", "Question", "Task", "Tokens", "packed", "padded"]
+__all__ = ["LEARNED_BY", "Batch", "Example", "Objective", "Question", "Task", "Tokens", "packed", "padded"]
 
 Objective = Callable[["nn.Module", Batch], "torch.Tensor"]
 """A model and a batch give the sum of the losses of all supervised terms, a scalar with gradient (fp32)."""
+
+LEARNED_BY = {"chat": "sft", "text": "pretrain", "preference": "preference", "labeled": "text_classification"}
+"""The task that each kind of row is made for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from tuneloop.rows import Drop, Record
 from tuneloop.store import Dataset, Store
 from tuneloop.store.digest import of_value
 from tuneloop.store.disk import writing
-from tuneloop.tasks import Example, Task
+from tuneloop.tasks import LEARNED_BY, Example, Task
 
 if TYPE_CHECKING:
     from tuneloop.models import Tokenizer
@@ -174,11 +174,16 @@ def refuse_empty(rows: Encoded, dataset: Dataset, max_length: int) -> None:
     """
     if len(rows):
         return
-    reasons = ", ".join(f"{count} {reason}" for reason, count in rows.account()["dropped"].items()) or "no rows"
+    dropped = rows.account()["dropped"]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items()) or "no rows"
+    fix = f"raise train.max_length (now {max_length}), set task on_overlength: truncate, or check the rows' answers"
+    if dropped and all(" learns " in reason for reason in dropped):
+        fit = [LEARNED_BY[kind] for kind in dataset.facts.get("kinds", {}) if kind in LEARNED_BY]
+        fix = f"these rows are for another task: write task: {' or task: '.join(fit)}" if fit else fix
     raise TrainingError(
         f"nothing to learn: not one of {rows.rows} training rows gives a supervised token ({reasons})",
         where=f"{dataset.id} train",
-        fix=f"raise train.max_length (now {max_length}), set task on_overlength: truncate, or check the rows' answers",
+        fix=fix,
     )
 
 
