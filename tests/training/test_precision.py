@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -57,3 +59,22 @@ def test_frozen_matrices_kept_in_bf16_give_exactly_what_casting_at_each_use_give
     assert net.middle.weight.dtype == torch.bfloat16
     assert net.learns.weight.dtype == net.embed.weight.dtype == net.norm.weight.dtype == torch.float32
     assert net.head.weight is net.embed.weight
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not tell what is mapped")
+def test_frozen_weights_kept_in_bf16_let_go_of_the_file_they_came_from(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    model = get_peft_model(LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32), LoraConfig(r=2))
+    Precision("bf16", CPU, 1).store_frozen(model)
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()

@@ -70,6 +70,12 @@ class Precision:
                 continue
             if module.weight.is_floating_point() and (whole or id(module.weight) not in shared):
                 module.weight.data = module.weight.data.to(self.dtype)
+        if whole and self.device.type == "cpu":
+            for weight in model.parameters():
+                if (
+                    weight.dtype == torch.float32
+                ):  # a single norm that lies in the mapped file keeps all of it in memory
+                    weight.data = weight.data.clone()
 
 
 def _choose(device: torch.device, parameters: int) -> Literal["fp32", "bf16"]:
