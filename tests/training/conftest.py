@@ -43,6 +43,19 @@ class Heard:
         self.notes.append(text)
 
 
+class At(Heard):
+    """Does something when the run has come to a step."""
+
+    def __init__(self, step: int, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self.step, self.act = step, act
+
+    def advance(self, done: int, figures: Mapping[str, float] | None = None) -> None:
+        super().advance(done, figures)
+        if figures and "train/loss" in figures and done == self.step:
+            self.act()
+
+
 @dataclass(frozen=True)
 class Bench:
     """Everything a tiny training needs, around one store."""

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.training.conftest import Bench, Heard, chat, lasting, make_bench, section_of, weights
+from tests.training.conftest import At, Bench, Heard, chat, lasting, make_bench, section_of, weights
 from tests.training.pair import together
 
 from tuneloop.errors import TrainingError
@@ -182,19 +182,6 @@ LONG: dict[str, Any] = {
     "devices": 2,
 }
 """20 uneven steps with dropout, shared by two processes."""
-
-
-class At(Heard):
-    """Does something when the run has come to a step."""
-
-    def __init__(self, step: int, act: Callable[[], Any]) -> None:
-        super().__init__()
-        self.step, self.act = step, act
-
-    def advance(self, done: int, figures: Any = None) -> None:
-        super().advance(done, figures)
-        if figures and "train/loss" in figures and done == self.step:
-            self.act()
 
 
 def kill(rank: int) -> None:

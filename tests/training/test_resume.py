@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.conftest import Bench, Heard, lasting, make_bench, section_of, weights
+from tests.training.conftest import At, Bench, Heard, lasting, make_bench, section_of, weights
 
 from tuneloop.errors import StoreError
 from tuneloop.store import Model, Run
@@ -58,19 +58,6 @@ def work_of(bench: Bench) -> Path:
     return next(path for path in (bench.store.root / "work").iterdir() if path.is_dir())
 
 
-class Interrupt(Heard):
-    """Does something when the run comes to a step."""
-
-    def __init__(self, step: int, act: Callable[[], Any]) -> None:
-        super().__init__()
-        self.step, self.act = step, act
-
-    def advance(self, done: int, figures: Any = None) -> None:
-        super().advance(done, figures)
-        if figures and "train/loss" in figures and done == self.step:
-            self.act()
-
-
 class Slow(Heard):
     """Makes a run last long enough to be killed in the middle."""
 
@@ -88,7 +75,7 @@ def crash() -> None:
 
 def crash_at(bench: Bench, step: int, section: TrainSection) -> None:
     with pytest.raises(Crash):
-        bench.train(section, progress=Interrupt(step, crash))
+        bench.train(section, progress=At(step, crash))
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop", "adafactor"])
@@ -161,7 +148,7 @@ def test_a_stop_signal_saves_and_the_same_command_goes_on(
     bench = new_bench(tmp_path / "stopped")
     handlers = (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
     with pytest.raises(Stopped, match="after step 7 of 20") as stopped:
-        bench.train(section, progress=Interrupt(7, lambda: os.kill(os.getpid(), number)))
+        bench.train(section, progress=At(7, lambda: os.kill(os.getpid(), number)))
     assert stopped.value.exit_code == code
     assert "same command again" in stopped.value.problems[0].fix
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
@@ -228,7 +215,7 @@ def test_a_disk_that_cannot_take_a_checkpoint_costs_only_that_one(
             monkeypatch.setattr(saving, "save_file", torn)
 
     with pytest.raises(StoreError, match="cannot write") as error:
-        bench.train(section, progress=Interrupt(7, break_disk))
+        bench.train(section, progress=At(7, break_disk))
     wanted = "free some space" if number == errno.ENOSPC else "write permission"
     assert wanted in error.value.problems[0].fix
     monkeypatch.setattr(os, "fsync", real_sync)
@@ -250,7 +237,7 @@ def test_a_real_limit_on_file_size_gives_one_clear_message(bench: Bench) -> None
 
     try:
         with pytest.raises(StoreError, match="cannot write") as error:
-            bench.train(section, progress=Interrupt(7, limit))
+            bench.train(section, progress=At(7, limit))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "free some space" in error.value.problems[0].fix
@@ -266,7 +253,7 @@ def test_a_second_process_cannot_enter_the_same_work(bench: Bench) -> None:
         crash()
 
     with pytest.raises(Crash):
-        bench.train(section_of(), progress=Interrupt(2, second))
+        bench.train(section_of(), progress=At(2, second))
 
 
 def test_a_kill_between_the_two_seals_makes_no_second_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,9 @@ def _steps(steps: Mapping[str, Any]) -> str:
 def _packed(quick: Mapping[str, Any]) -> str:
     if "packing" not in quick:
         return ""
-    return "one after the other, each document apart" if quick["packing"] else f"no: {quick['unpacked']}"
+    if not quick["packing"]:
+        return f"no: {quick['unpacked']}"
+    return "one after the other, each document apart" + (", equal beginnings read once" if quick.get("sharing") else "")
 
 
 def _processes(processes: Mapping[str, Any]) -> str:
