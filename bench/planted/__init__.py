@@ -1,0 +1,1 @@
+"""What the gauntlet plants: invented personal data and secrets in sentences, and rows with known twins."""
