@@ -38,4 +38,5 @@ bench:              ## figures of this machine, as JSON under build/bench; pytho
 	$(PY) -m bench.start --json build/bench/start.json
 	$(PY) -m bench.generate --quick --json build/bench/generate.json
 	$(PY) -m bench.faults --quick --json build/bench/faults.json
+	$(PY) -m bench.data --quick --json build/bench/data.json
 	$(PY) -m bench.train --quick --json build/bench/train.json

@@ -1,4 +1,5 @@
 """Benchmarks that anyone can run: each prints a table and writes its figures, with machine and versions, as JSON.
 
-``python -m bench.start``, ``bench.generate``, ``bench.train`` and ``bench.faults``; see ``bench/README.md``.
+``python -m bench.start``, ``bench.generate``, ``bench.train``, ``bench.data`` and ``bench.faults``; see
+``bench/README.md``.
 """

@@ -40,6 +40,8 @@ class Peer:
 
 PEERS = {
     "trl": Peer(("trl==1.16.0", "peft", "datasets", TORCH), constrained=True),
+    "datatrove": Peer(("datatrove[processing,io]==0.10.1", "spacy", "py3langid==0.4.0")),
+    "plain": Peer(("datasets", "datasketch==2.0.0", "py3langid==0.4.0"), constrained=True),
     # Its own pins; not gradio, modelscope, av, torchvision and torchaudio, which training on text never uses.
     "llamafactory": Peer(
         (

@@ -85,6 +85,9 @@ def _commands() -> str:
         if command is not None:
             here = click.Context(command, info_name=name, parent=group, terminal_width=90)
             lines += [f"## {name}", "", "```text", command.get_help(here), "```", ""]
+            for below, inner in command.commands.items() if isinstance(command, click.Group) else ():
+                told = click.Context(inner, info_name=below, parent=here, terminal_width=90)
+                lines += [f"### {name} {below}", "", "```text", inner.get_help(told), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

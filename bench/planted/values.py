@@ -135,9 +135,11 @@ def passport(draw: random.Random) -> str:
 
 def plate(draw: random.Random) -> str:
     """A Chinese licence plate, of an engine or of electricity."""
-    tail = _letters(draw, 4, "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789") + _digits(draw, 1)
+    tail = list(_digits(draw, 5))
+    for at in draw.sample(range(5), draw.randint(0, 2)):  # of five signs at most two are letters
+        tail[at] = draw.choice("ABCDEFGHJKLMNPQRSTUVWXYZ")
     head = draw.choice(_PLATES) + draw.choice("ABCDEF")
-    return draw.choice([f"{head}{tail}", f"{head}·{tail}", f"{head}D{_digits(draw, 5)}"])
+    return draw.choice([f"{head}{''.join(tail)}", f"{head}·{''.join(tail)}", f"{head}D{_digits(draw, 5)}"])
 
 
 def name_en(draw: random.Random) -> str:

@@ -47,7 +47,7 @@ from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.recipe import Recipe
 from tuneloop.store import Bundle, Dataset, Model, Move, Release, Report, Run, Store
 from tuneloop.store.digest import of_value
-from tuneloop.store.lineage import ancestors
+from tuneloop.store.lineage import ancestors, fit
 from tuneloop.store.roles import Roles
 
 if TYPE_CHECKING:
@@ -222,9 +222,13 @@ def release(
         report: Its report; by default the latest one, if it is of this model.
         bundle: Its bundle; by default the latest one, if it is of this model.
         why: The reason, kept in the ref's log.
+
+    Raises:
+        StoreError: There is no model, it is damaged, or it learned from rows that were forgotten on request.
     """
     roles = Roles(store, recipe.name)
     model = model or store.get(Model, f"{recipe.name}/model")
+    fit(store, model.id, "release")
     report = report or roles.of_model(Report, model)
     bundle = bundle or roles.of_model(Bundle, model)
     parts = {"model": model, "report": report, "bundle": bundle}
@@ -251,15 +255,13 @@ def promote(recipe: Recipe | str, store: Store, what: str | None = None, *, why:
         why: The reason, kept in the ref's log.
 
     Raises:
-        StoreError: There is no such release, or it is damaged.
+        StoreError: There is no such release, it is damaged, or it learned from rows that were forgotten on request.
     """
     name = recipe if isinstance(recipe, str) else recipe.name
     chosen = store.open(what or f"{name}/challenger")
     if not isinstance(chosen, (Release, Model)):
         raise StoreError(f"{chosen.id} is a {chosen.kind}", where="promote", fix="name a release or a model")
-    store.verify(chosen.id)
-    if isinstance(chosen, Release):
-        store.verify(chosen.parents["model"])
+    fit(store, chosen.id, "promote")
     return store.refs.move(f"{name}/champion", chosen.id, why=why)
 
 
@@ -267,9 +269,10 @@ def rollback(recipe: Recipe | str, store: Store, *, why: str = "") -> Move:
     """Give the championship back to who had it before.
 
     Raises:
-        StoreError: There was no earlier champion.
+        StoreError: There was no earlier champion, or it is not fit to be served any more.
     """
     name = recipe if isinstance(recipe, str) else recipe.name
+    fit(store, store.refs.before(f"{name}/champion"), "rollback")
     return store.refs.rollback(f"{name}/champion", why=f"rollback: {why}" if why else "rollback")
 
 
@@ -312,20 +315,17 @@ def collect(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Datase
     Raises:
         DataError: There are fewer corrections than the recipe asks for.
     """
+    from tuneloop.data.additions import place_additions
     from tuneloop.data.prepare import from_records
-    from tuneloop.data.split import side
     from tuneloop.feedback.collect import collect as stage
 
     old = Roles(store, recipe.name).newest(prepare(recipe, store, progress))
-
-    place = partial(side, split=recipe.data.split, seed=recipe.seed)
-    found = stage(recipe.feedback, dataset=old, store=store, side=place)
+    place = partial(place_additions, dataset=old, split=recipe.data.split, seed=recipe.seed)
+    found = stage(recipe.feedback, dataset=old, store=store, sides=place)
     if not found.report["new"]:
         progress.note("there are no corrections that the dataset does not hold already")
         return old
-    dataset = from_records(
-        found.splits, store, parents={"dataset": old.id}, key=found.key, report=found.report, progress=progress
-    )
+    dataset = from_records(found.splits, store, parents={"dataset": old.id}, progress=progress, **found.making)
     Roles(store, recipe.name).give("dataset", dataset, why=f"collect: {found.report['new']} new")
     return dataset
 
@@ -336,21 +336,20 @@ def retrain(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
     The result becomes the challenger; :func:`promote` makes it the champion.
 
     Raises:
-        StoreError: There is no champion.
+        StoreError: There is no champion, or it learned from rows that were forgotten on request.
         DataError: There are too few corrections, the champion knows them all, or none stands in the training split.
     """
     from tuneloop.data.prepare import from_records
     from tuneloop.feedback.replay import replay
 
     start = store.model(f"{recipe.name}/champion")
+    fit(store, start.id, "retrain")
     dataset = collect(recipe, store, progress)
     if any(manifest.id == dataset.id for manifest in ancestors(store, start.id)):
         fix = "serve it and send corrections to /feedback; a changed recipe is trained by tuneloop run"
         raise DataError("nothing was corrected since the champion was trained", where=start.id, fix=fix)
     chosen = replay(recipe.feedback, dataset=dataset, seed=recipe.seed)
-    lesson = from_records(
-        chosen.splits, store, parents={"dataset": dataset.id}, key=chosen.key, report=chosen.report, progress=progress
-    )
+    lesson = from_records(chosen.splits, store, parents={"dataset": dataset.id}, progress=progress, **chosen.making)
     run_, model = train(recipe, store, progress, dataset=lesson, start=start)
     report = evaluate(recipe, store, progress, model=model)
     bundle = export(recipe, store, progress, model=model) if recipe.export.to else None

@@ -193,10 +193,11 @@ def test_records_that_are_there_already_become_a_dataset(store: Store) -> None:
     chat = Chat((Message("user", "q"), Message("assistant", "a")))
     row = Record.of(chat, origin="exchange:42", meta={"who": "ann"})
     given = {"train": [row], "test": [Record.of(Text("t"), origin="b:1")]}
-    dataset = from_records(given, store, parents={"dataset": "dataset-1"}, key="k", report={"corrections": 1})
+    old = from_records({"train": [row]}, store, parents={}, key="old", report={})
+    dataset = from_records(given, store, parents={"dataset": old.id}, key="k", report={"corrections": 1})
     assert list(dataset.records("train")) == [row]
     assert dataset.splits == ["train", "test"]
-    assert dataset.parents == {"dataset": "dataset-1"}
+    assert dataset.parents == {"dataset": old.id}
     assert dataset.report["made"] == {"corrections": 1}
     assert from_records({}, store, parents={}, key="k", report={}).id == dataset.id
     with pytest.raises(DataError, match="there are no rows to train on"):

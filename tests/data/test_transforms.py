@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneloop.data.ledger import Step, balance
@@ -103,14 +103,18 @@ def test_of_equal_rows_the_first_is_kept() -> None:
 CONTENTS = st.builds(chat, st.text(max_size=3), st.text(max_size=3)) | st.builds(Text, st.text(max_size=3))
 
 
-@pytest.mark.parametrize("name", names(Transform))
+@pytest.mark.parametrize("name", [name for name in names(Transform) if name != "semantic_duplicates"])  # loads a model
+@settings(deadline=None)  # the first row may load a table
 @given(contents=st.lists(CONTENTS, max_size=20))
 def test_every_record_that_goes_in_comes_out_once(name: str, contents: list[Content]) -> None:
-    step = Step(find(Transform, name)())
+    kind = find(Transform, name)
+    if any(field.is_required() for field in kind.model_fields.values()):
+        pytest.skip("needs options")
+    step = Step(kind())
     given_in = records(*contents)
     results = list(step.run(given_in))
     assert sorted(result.origin for result in results) == sorted(record.origin for record in given_in)
-    assert step.taken == step.kept + step.dropped.total() == len(contents)
+    assert step.account.taken == step.account.kept + sum(step.account.dropped.values()) == len(contents)
 
 
 class Losing(Transform):
@@ -127,6 +131,22 @@ def test_a_transform_that_loses_rows_is_found_out() -> None:
         list(Step(Losing()).run(records(Text("a"), Text("b"))))
     with pytest.raises(RuntimeError, match="the ledger is wrong"):
         balance(3, 1, 1)
+
+
+def test_rows_held_back_are_accounted_for_without_being_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuneloop.data.ledger.WHOLE", 3)
+    given_in = records(*(Text(str(i)) for i in range(10)))
+    step = Step(Backwards())
+    assert [result.origin for result in step.run(given_in)] == [record.origin for record in reversed(given_in)]
+    assert (step.account.kept, step.account.changed, len(step.account.samples)) == (10, 5, 2)
+
+
+class Backwards(Transform):
+    """Sees all rows before it gives the last one first, and changes those with even numbers."""
+
+    def run(self, records: object) -> object:  # type: ignore[override]
+        for record in reversed(list(records)):  # type: ignore[call-overload]
+            yield record.having(Text("even")) if int(record.content.text) % 2 == 0 else record
 
 
 def test_the_report_tells_what_each_step_did(make: Callable[..., Dataset]) -> None:

@@ -31,6 +31,8 @@ FAMILIES: list[type[Part]] = [
         ("exporting.exporters", "Exporter"),
         ("serving.engines", "Engine"),
         ("models.quantizers", "Quantizer"),
+        ("data.detectors", "Detector"),
+        ("data.balancers", "Balancer"),
     )
 ]
 PARTS = [pytest.param(base, name, id=f"{parts.family(base)}.{name}") for base in FAMILIES for name in names(base)]

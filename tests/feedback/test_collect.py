@@ -59,7 +59,10 @@ class World:
 
     def collect(self, section: FeedbackSection | None = None, dataset: Dataset | None = None) -> Collected:
         return collect(
-            section or FeedbackSection(), dataset=dataset or self.dataset, store=self.store, side=lambda _: "train"
+            section or FeedbackSection(),
+            dataset=dataset or self.dataset,
+            store=self.store,
+            sides=lambda records: ["train"] * len(records),
         )
 
 
@@ -77,7 +80,9 @@ def texts(records: list[Record]) -> list[str]:
 def test_a_new_question_goes_where_the_split_rule_says_and_names_its_exchange(world: World) -> None:
     id = world.answer("new question")
     world.say(id, "right")
-    found = collect(FeedbackSection(), dataset=world.dataset, store=world.store, side=lambda content: "validation")
+    found = collect(
+        FeedbackSection(), dataset=world.dataset, store=world.store, sides=lambda records: ["validation"] * len(records)
+    )
     added = found.splits["validation"][-1]
     assert added.origin == f"exchange:{id}"
     assert added.meta == {"who": "ann", "time": 2.0, "release": "release-1"}
@@ -129,7 +134,7 @@ def test_nothing_at_all_is_said_clearly(tmp_path: Path) -> None:
     store = Store(tmp_path / "empty")
     dataset = sealed(store, {"train": [row("a", "b")]})
     with pytest.raises(DataError, match="nobody has corrected"):
-        collect(FeedbackSection(), dataset=dataset, store=store, side=lambda _: "train")
+        collect(FeedbackSection(), dataset=dataset, store=store, sides=lambda records: ["train"] * len(records))
 
 
 def test_fewer_than_asked_for_are_refused(world: World) -> None:

@@ -24,6 +24,7 @@ _SECTIONS = {
     "The whole life": ("run",),
     "Act by act": ("prepare", "train", "evaluate", "export", "release", "promote", "rollback"),
     "Use and learn on": ("chat", "serve", "collect", "retrain"),
+    "Versions": ("data", "push", "pull"),
     "Look": ("watch", "runs", "show", "lineage", "gc"),
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tuneloop.data import certificate
+
 
 def card(report: dict[str, Any], samples: dict[str, list[str]]) -> str:
     """Write the card of a dataset from its report.
@@ -20,7 +22,8 @@ def card(report: dict[str, Any], samples: dict[str, list[str]]) -> str:
     rows = report["rows"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in report["kinds"].items())
     lines += [f"{rows['read']} rows read = {rows['kept']} kept ({kinds}) + {rows['dropped']} set aside.", ""]
-    lines += [*_splits(report), *_sources(report), *_steps(report), *_dropped(report), *_samples(samples)]
+    lines += [*_splits(report), *_certificate(report), *_sources(report), *_steps(report), *_dropped(report)]
+    lines += _samples(samples)
     return "\n".join(lines)
 
 
@@ -29,6 +32,11 @@ def _splits(report: dict[str, Any]) -> Iterator[str]:
     for split, count in report["splits"].items():
         yield f"| {split} | {count} | {_middle(report['characters'].get(split, []), count)} |"
     yield ""
+
+
+def _certificate(report: dict[str, Any]) -> Iterator[str]:
+    if report.get("certificate"):
+        yield from certificate.lines(report["certificate"])
 
 
 def _middle(bins: list[dict[str, int]], count: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from tuneloop.rows import Chat, Content, Labeled, Message, Preference, Text
+from tuneloop.rows import Chat, Content, Fields, Labeled, Message, Preference, Scalar, Text
 
 
 def texts(content: Content) -> Iterator[str]:
@@ -18,6 +18,8 @@ def texts(content: Content) -> Iterator[str]:
     """
     if isinstance(content, Text | Labeled):
         yield content.text
+    elif isinstance(content, Fields):
+        yield from ("" if value is None else str(value) for value in content.values.values())
     else:
         for message in _messages(content):
             yield message.content
@@ -26,12 +28,15 @@ def texts(content: Content) -> Iterator[str]:
 
 
 def answers(content: Content) -> Iterator[str | None]:
-    """What is learned from a content: its answers, or its text; None for an answer that calls tools."""
+    """What is learned from a content: its answers, or its text; None for an answer that calls tools.
+
+    A row of a table has none: its label is no text.
+    """
     if isinstance(content, Text | Labeled):
         yield content.text
     elif isinstance(content, Chat):
         yield from (_answer(m) for m in content.messages if m.role == "assistant" and m.learn is not False)
-    else:
+    elif isinstance(content, Preference):
         yield from (_answer(m) for m in (*content.chosen, *content.rejected) if m.role == "assistant")
 
 
@@ -51,6 +56,10 @@ def changed(content: Content, change: Callable[[str], str]) -> Content:
         return msgspec.structs.replace(content, text=change(content.text))
     if isinstance(content, Chat):
         return msgspec.structs.replace(content, messages=_changed(content.messages, change))
+    if isinstance(content, Fields):
+        return msgspec.structs.replace(
+            content, values={name: _cell(value, change) for name, value in content.values.items()}
+        )
     return msgspec.structs.replace(
         content,
         prompt=_changed(content.prompt, change),
@@ -61,6 +70,15 @@ def changed(content: Content, change: Callable[[str], str]) -> Content:
 
 def _messages(content: Chat | Preference) -> tuple[Message, ...]:
     return content.messages if isinstance(content, Chat) else content.prompt + content.chosen + content.rejected
+
+
+def _cell(value: Scalar, change: Callable[[str], str]) -> Scalar:
+    """A cell changed as text is; so is a whole number, which may be a telephone or an account."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return value
+    text = str(value)
+    new = change(text)
+    return value if new == text else new
 
 
 def _answer(message: Message) -> str | None:

@@ -7,6 +7,7 @@ if they speak for one encoding (GBK or Windows-1252) is it used for them; else e
 from __future__ import annotations
 
 import codecs
+import functools
 import gzip
 import io
 import re
@@ -14,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tuneloop.errors import DataError
 
@@ -22,6 +23,9 @@ NO_UTF8 = "the bytes are no UTF-8, and no other encoding is certain"
 """The problem of a line or row in no certain encoding."""
 LOOK = 4 << 20
 """Bytes of a file that are looked at to find its encoding."""
+
+BLOCK = 1 << 18
+"""Bytes of a block of lines, about."""
 
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -49,6 +53,37 @@ class Line(NamedTuple):
     problem: str = ""
     repair: str = ""
     ended: bool = True
+
+
+class Block(NamedTuple):
+    """Some whole lines, not yet decoded.
+
+    Attributes:
+        path: The file they are of.
+        number: The number of the first, from 1.
+        data: Their bytes, with the ends of the lines.
+        repair: How all of them were repaired.
+    """
+
+    path: Path
+    number: int
+    data: bytes
+    repair: str = ""
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Each line with its number, without its end."""
+        raws = self.data.split(b"\n")
+        if not raws[-1]:
+            raws.pop()
+        for number, raw in enumerate(raws, self.number):
+            yield number, raw.rstrip(b"\r\n")
+
+    def line(self, number: int, raw: bytes) -> Line:
+        """One of its lines, decoded."""
+        try:
+            return Line(number, raw.decode("utf-8"), "", self.repair)
+        except UnicodeDecodeError:
+            return _other(number, raw, _encoding(self.path, self.path.stat().st_mtime_ns))
 
 
 @contextmanager
@@ -102,26 +137,79 @@ def lines(path: Path, longest: int | None = None) -> Iterator[Line]:
     Raises:
         DataError: The file cannot be read.
     """
+    if longest is None:
+        for block in blocks(path):
+            for number, raw in block.lines():
+                yield block.line(number, raw)
+        return
     with guarded(path), opened(path) as file:
-        start = file.peek(3)[:3] if hasattr(file, "peek") else b""
-        if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            wide = io.TextIOWrapper(file, encoding="utf-16", newline="\n")
-            for number, text in enumerate(wide, 1):
-                yield Line(number, text.rstrip("\r\n"), "", "UTF-16 read")
-            return
-        if start == codecs.BOM_UTF8:
-            file.read(3)
-        other: str | None = None
+        wide = _begin(file)
         number = 1
-        for raw, ended in ((raw, True) for raw in file) if longest is None else _pieces(file, longest):
-            raw = raw.rstrip(b"\r\n")
-            try:
-                yield Line(number, raw.decode("utf-8"), ended=ended)
-            except UnicodeDecodeError:
-                if other is None:
-                    other = encoding_of(path)
-                yield _other(number, raw, other)._replace(ended=ended)
+        for raw, ended in _pieces(_narrow(file) if wide else file, longest):
+            line = Block(path, number, b"", "UTF-16 read" if wide else "").line(number, raw.rstrip(b"\r\n"))
+            yield line._replace(ended=ended)
             number += ended
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    """Give the lines of a text file in blocks, in order; any process can then decode them.
+
+    Args:
+        path: The file: UTF-8 (with or without byte order mark) or UTF-16 with one; plain or gzip.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    with guarded(path), opened(path) as file:
+        wide = _begin(file)
+        repair = "UTF-16 read" if wide else ""
+        number = 1
+        for data in _whole_lines(_narrow(file) if wide else file):
+            yield Block(path, number, data, repair)
+            number += data.count(b"\n")
+
+
+def _begin(file: BinaryIO) -> bool:
+    """Pass over a UTF-8 byte order mark; whether the file begins with one of UTF-16."""
+    start = file.peek(3)[:3] if hasattr(file, "peek") else b""
+    if start == codecs.BOM_UTF8:
+        file.read(3)
+    return start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class _Narrow(io.RawIOBase):
+    """UTF-16 text, read as the bytes of UTF-8."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._text = io.TextIOWrapper(file, encoding="utf-16", newline="\n")
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        self._held = self._held or self._text.read(BLOCK).encode("utf-8")
+        count = min(len(into), len(self._held))
+        into[:count], self._held = self._held[:count], self._held[count:]
+        return count
+
+
+def _narrow(file: BinaryIO) -> BinaryIO:
+    return io.BufferedReader(_Narrow(file))
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Pieces of a file that end where a line does."""
+    parts: list[bytes] = []
+    while data := file.read(BLOCK):
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            yield b"".join((*parts, data[:cut]))
+            parts = [data[cut:]] if cut < len(data) else []
+        else:
+            parts.append(data)
+    if parts:
+        yield b"".join(parts)
 
 
 def _pieces(file: BinaryIO, longest: int) -> Iterator[tuple[bytes, bool]]:
@@ -139,6 +227,12 @@ def _pieces(file: BinaryIO, longest: int) -> Iterator[tuple[bytes, bool]]:
             held = held[cut:]
     if held:
         yield held, True
+
+
+@functools.lru_cache(maxsize=64)
+def _encoding(path: Path, _changed: int) -> str:
+    """What :func:`encoding_of` finds, once for each state of a file."""
+    return encoding_of(path)
 
 
 def encoding_of(path: Path) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from tuneloop.data.readers import Reader
+from tuneloop.data.fetching.desk import Desk
+from tuneloop.data.fetching.download import download
+from tuneloop.data.hub import HUB, hub
+from tuneloop.data.readers import Reader, Remote
 from tuneloop.data.section import Source
-from tuneloop.errors import DataError, MissingPackage
-from tuneloop.parts import find, install, names
+from tuneloop.errors import DataError
+from tuneloop.parts import find, names
 
-HUB = "hf://"
 _BESIDES = ("readme", "license", "licence", "source", "notice", "changelog", "requirements")
 _TABLES_OF_OTHERS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 
@@ -26,20 +30,27 @@ class File:
         name: What origins call it: its path relative to the recipe's folder, with forward slashes.
         reader: How it is read.
         found: Whether it was found in a folder or by a glob, not named itself.
+        licence: The licence that its own description states.
+        facts: What else is known of where it comes from; plain values, the same wherever it is fetched.
+        fetched: When it was fetched and how much it was; plain values, which decide nothing.
     """
 
     path: Path
     name: str
     reader: Reader
     found: bool = False
+    licence: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    fetched: dict[str, Any] = field(default_factory=dict)
 
 
-def files(source: Source, folder: Path) -> tuple[list[File], dict[str, str]]:
+def files(source: Source, folder: Path, desk: Desk | None = None) -> tuple[list[File], dict[str, str]]:
     """Find the files of a source.
 
     Args:
         source: The source.
         folder: The recipe's folder.
+        desk: What sources that are no files are fetched with; without it they are refused.
 
     Returns:
         The files in sorted order, and for each file of a folder that holds no rows the reason.
@@ -48,7 +59,13 @@ def files(source: Source, folder: Path) -> tuple[list[File], dict[str, str]]:
         DataError: There are none, or nothing can read them.
     """
     if source.path.startswith(HUB):
-        return _hub(source), {}
+        table = hub(source)
+        reader = find(Reader, "arrow")()
+        return [File(path, name, reader, False, table.licence, table.facts) for path, name in table.files], {}
+    scheme, mark, _ = source.path.partition("://")
+    _check_reader(source, scheme if mark else "")
+    if mark:
+        return [_fetched(source, scheme, desk)], {}
     place = folder / Path(source.path).expanduser()
     if place.is_dir():
         return _many(source, sorted(_below(place), key=lambda path: path.as_posix()), place, folder)
@@ -154,27 +171,34 @@ def _nearest(place: Path) -> str:
     )
 
 
-def _hub(source: Source) -> list[File]:
-    """Fetch a Hugging Face dataset; its rows then lie in Arrow files of the local cache."""
-    try:
-        import datasets
-    except ModuleNotFoundError as error:
-        raise MissingPackage(
-            "Hugging Face datasets need the package 'datasets'", where=source.path, fix=install("datasets")
-        ) from error
-    name, _, split = source.path.removeprefix(HUB).partition("@")
-    name, _, config = name.partition(":")
-    try:
-        table = datasets.load_dataset(name, config or None, split=split or "train")
-    except (OSError, ValueError, LookupError, datasets.exceptions.DatasetsError) as error:
-        said = str(error).splitlines() or [type(error).__name__]
-        raise DataError(
-            f"the dataset {name!r} cannot be fetched: {said[0]}",
-            where=source.path,
-            fix="write hf://owner/name[:config][@split]; check the name, the network and HF_TOKEN",
-        ) from error
-    label = f"{HUB}{name}{':' + config if config else ''}@{split or 'train'}"
-    paths = [Path(entry["filename"]) for entry in table.cache_files]
-    labels = [label] if len(paths) == 1 else [f"{label}/{i}" for i in range(len(paths))]
-    reader = find(Reader, "arrow")()
-    return [File(path, name, reader) for path, name in zip(paths, labels, strict=True)]
+def _fetched(source: Source, scheme: str, desk: Desk | None) -> File:
+    """Take a snapshot of what is no file, or a copy of a file that lies elsewhere."""
+    kinds = {name: find(Reader, name) for name in names(Reader)}
+    remotes = {each: kind for kind in kinds.values() if issubclass(kind, Remote) for each in kind.schemes}
+    if scheme not in remotes:
+        known = ", ".join(f"{each}://..." for each in sorted(remotes))
+        raise DataError(f"nothing reads {scheme}://", where=source.path, fix=f"write a path, {HUB}owner/name, or {known}")
+    if desk is None:
+        raise DataError("it is fetched only by prepare", where=source.path, fix="name a file, folder or glob")
+    reader = source.reader or _of_address(source.path) or remotes[scheme]()
+    if isinstance(reader, Remote):
+        _check_reader(source, scheme)
+        taken = reader.take(source.path, source.limit, desk)
+    elif scheme in ("https", "http"):
+        taken = download(source.path, desk)
+    else:
+        raise DataError(f"{reader.name} reads files, not {scheme}://", where=source.path, fix="leave reader: out")
+    return File(taken.path, taken.name, reader, fetched=taken.facts)
+
+
+def _check_reader(source: Source, scheme: str) -> None:
+    if isinstance(source.reader, Remote) and scheme not in source.reader.schemes:
+        known = " and ".join(f"{each}://" for each in source.reader.schemes)
+        raise DataError(f"the reader {source.reader.name} takes {known}", where=source.path, fix="leave reader: out")
+
+
+def _of_address(address: str) -> Reader | None:
+    """The reader of a file that lies elsewhere; JSON is what APIs answer, so it may have further pages."""
+    ending = _ending(Path(urlsplit(address).path))
+    name = endings().get(ending) if ending != ".json" else None
+    return find(Reader, name)() if name else None

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuneloop.data.files import files as find_files
+from tuneloop.data.hiding import Hider
 from tuneloop.data.ledger import FileCounts
-from tuneloop.data.reading import records
+from tuneloop.data.reading import chunks
 from tuneloop.data.recognise import LOOK
 from tuneloop.data.section import Source
 from tuneloop.rows import Content, Record
@@ -78,6 +79,6 @@ def look(source: Source, folder: Path, *, files: int = 5) -> list[Looked]:
     looked = []
     for file in find_files(source, folder)[0][:files]:
         counts = FileCounts(file.name, "")
-        items = [item for item in records(source, file, counts, LOOK) if isinstance(item, Record)]
-        looked.append(Looked(counts, Counter(kind_of(item.content) for item in items)))
+        items = (item for chunk in chunks(source, file, counts, LOOK) for item in chunk.items(counts, Hider()))
+        looked.append(Looked(counts, Counter(kind_of(item.content) for item in items if isinstance(item, Record))))
     return looked

@@ -5,32 +5,41 @@
     files ─reader─▶ raw rows ─format─▶ records ─transforms─▶ records ─split─▶ train · validation · test
                        └───────────┴─────────────┴──▶ set aside, with the reason and the place
 
-The rows stream: only what a step must remember (digests of rows seen) is held in memory. The sums are checked
-before anything is sealed. The same files, section and seed give the same dataset id on any machine.
+The rows stream: only what a step must remember (digests of rows seen) is held in memory. Steps that look at one row
+at a time are shared by processes (:mod:`tuneloop.data.stretch`); the others see the rows one after the other. The
+sums are checked before anything is sealed. The same files, section and seed give the same dataset id on any machine,
+with any number of processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tuneloop.data.card import card
+from tuneloop.data.certificate import FILE as CERTIFICATE
+from tuneloop.data.certificate import certify_folder, leaks, promised
+from tuneloop.data.forgetting.withheld import Withheld, withheld
+from tuneloop.data.hiding import Hider
 from tuneloop.data.ledger import Step, balance
-from tuneloop.data.section import DataSection
+from tuneloop.data.parallel import Crew
+from tuneloop.data.placing import distribute, split_notes
+from tuneloop.data.road import TELL, Road
+from tuneloop.data.section import DataSection, Split
 from tuneloop.data.sources import OpenSource, open_sources
-from tuneloop.data.split import SIDES, side
+from tuneloop.data.split import SIDES
+from tuneloop.data.transforms import Place
 from tuneloop.data.writing import DatasetWriter, write_json
 from tuneloop.errors import DataError
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.rows import Drop, Record
 from tuneloop.store import Dataset, Store
 from tuneloop.store.digest import of_value
+from tuneloop.store.gc import sweep
 
-VERSION = 1
+VERSION = 2
 """Version of what a prepared dataset looks like; a new one makes every dataset anew."""
-TELL = 500
-"""Rows between two reports of progress."""
 
 
 def prepare(
@@ -54,22 +63,31 @@ def prepare(
     """
     progress = progress or Silent()
     progress.start("looking at the sources")
-    sources = open_sources(section, folder)
+    sources, read = open_sources(section, folder)
     progress.advance(sum(len(source.files) for source in sources))
-    key = of_value(
+    made_from = of_value(
         {
             "version": VERSION,
-            "section": section.model_dump(mode="json"),
+            "section": section.model_dump(mode="json", exclude={"processes"}),
             "seed": seed,
             "files": [[file.name, digest] for source in sources for file, digest in source.files],
+            "read": read,
+            "stamps": [transform.at(Place(folder)).stamp() for transform in section.transforms],
         }
     )
+    like = store.get(Dataset, section.split.like) if section.split.like else None
+    if like is not None and like.report.get("made_from") == made_from:
+        return like
+    key = of_value([made_from, like.id]) if like else made_from
     found = store.find(Dataset, key)
     if found is not None:
         return found
-    with store.draft() as draft:
-        report = _write(draft, section, sources, seed, progress)
-        return store.seal(Dataset, draft, parents={}, key=key, facts=_facts(report))
+    sweep(store)
+    with store.draft() as draft, store.draft() as spill:
+        away = withheld(store, {file.name: digest for source in sources for file, digest in source.files})
+        report = _write(draft, section, sources, Place(folder, spill, seed), progress, away, like, made_from)
+        parents = {"like": like.id} if like else {}
+        return store.seal(Dataset, draft, parents=parents, key=key, facts=_facts(report))
 
 
 def from_records(
@@ -79,6 +97,7 @@ def from_records(
     parents: dict[str, str],
     key: str,
     report: dict[str, Any],
+    dropped: Iterable[Drop] = (),
     progress: Progress | None = None,
 ) -> Dataset:
     """Make a dataset version of records that are there already, such as corrected answers beside old rows.
@@ -89,6 +108,7 @@ def from_records(
         parents: Ids of the artifacts the records come from, by their role.
         key: Digest of everything that decided the records.
         report: What to say of their making; it is kept in ``report.json`` under ``made``.
+        dropped: What was set aside on the way.
         progress: Takes what a person should see meanwhile.
 
     Returns:
@@ -107,62 +127,80 @@ def from_records(
         raise DataError(
             f"there is no split {unknown[0]!r}", where="from_records", fix=f"name one of {', '.join(SIDES)}"
         )
-    with store.draft() as draft:
+    with store.draft() as draft, store.draft() as spill:
         progress.start("writing rows")
         with DatasetWriter(draft) as writer:
-            for split in SIDES:
-                for record in records_by_split.get(split, ()):
-                    writer.add(split, record)
+            for side in SIDES:
+                for record in records_by_split.get(side, ()):
+                    writer.add(side, record)
                     if writer.kinds.total() % TELL == 0:
                         progress.advance(writer.kinds.total())
+            for drop in dropped:
+                writer.drop(drop)
         progress.advance(writer.kept)
-        full = {"rows": {"read": writer.kept, "kept": writer.kept, "dropped": 0}, **writer.report(), "made": report}
+        aside = writer.dropped.total()
+        rows = {"read": writer.kept + aside, "kept": writer.kept, "dropped": aside}
+        full = {"rows": rows, **writer.report(), "made": report}
         _check_training(full)
+        split = promised(store.get(Dataset, parents["dataset"])) if "dataset" in parents else Split()
+        full["split"] = split.model_dump(mode="json")
+        full["certificate"] = certify_folder(draft, split, spill)
+        full["notes"] = _notes_of_given(full)
+        for note in full["notes"]:
+            progress.note(note)
         _finish(draft, full, writer)
         return store.seal(Dataset, draft, parents=parents, key=key, facts=_facts(full))
 
 
+def _notes_of_given(report: dict[str, Any]) -> list[str]:
+    """What was set aside of records that were there already, and what leaks between their splits."""
+    away = [
+        f"{drop['origin']} was set aside: {each['reason']}" for each in report["dropped"] for drop in each["examples"]
+    ]
+    return away + [f"rows leak between splits: {found}" for found in leaks(report["certificate"])]
+
+
 def _write(
-    draft: Path, section: DataSection, sources: list[OpenSource], seed: int, progress: Progress
+    draft: Path,
+    section: DataSection,
+    sources: list[OpenSource],
+    place: Place,
+    progress: Progress,
+    away: list[Withheld],
+    like: Dataset | None,
+    made_from: str,
 ) -> dict[str, Any]:
-    steps = [Step(transform) for transform in section.transforms]
-    items: Iterator[Record | Drop] = _told(sources, progress)
-    for step in steps:
-        items = step.run(items)
-    progress.start("reading rows")
-    with DatasetWriter(draft) as writer:
-        for item in items:
-            if isinstance(item, Drop):
-                writer.drop(item)
-            else:
-                writer.add(side(item.content, section.split, seed), item)
+    transforms = [*away, *section.transforms, *away]
+    hider = Hider([transform.at(place) for transform in transforms])
+    steps = [Step(transform.at(place), hider) for transform in transforms]
+    with Crew(section.processes) as crew, DatasetWriter(draft, hider) as writer:
+        rows = Road(sources, steps, hider, crew, progress).items()
+        placed = distribute(rows, section, place=place, writer=writer, progress=progress, like=like, hide=hider.text)
     read = sum(counts.read for source in sources for counts in source.counts)
-    progress.advance(read)
-    balance(read, writer.kept, writer.dropped.total())
+    made = sum(growth["made"] for growth in placed["growth"])
+    balance(read, writer.kept, writer.dropped.total(), made)
     report = {
-        "rows": {"read": read, "kept": writer.kept, "dropped": writer.dropped.total()},
+        "rows": {
+            "read": read,
+            **({"made": made} if placed["growth"] else {}),
+            "kept": writer.kept,
+            "dropped": writer.dropped.total(),
+        },
         **writer.report(),
         "sources": [source.report() for source in sources],
-        "steps": [step.report() for step in steps],
-        "split": {**section.split.model_dump(mode="json"), "seed": seed},
+        "steps": [step.report() for step in steps if step.account.dropped or not isinstance(step.transform, Withheld)],
+        **placed,
+        "made_from": made_from,
     }
     _check_training(report)
-    report["notes"] = _notes(report, section)
+    report["certificate"] = certificate = certify_folder(draft, section.split, place.spill or draft)
+    if not certificate["clean"]:
+        raise RuntimeError(f"the finished splits leak, so they are not sealed: {'; '.join(leaks(certificate))}")
+    report["notes"] = [*_notes(report, section), *split_notes(report)]
     for note in report["notes"]:
         progress.note(note)
     _finish(draft, report, writer)
     return report
-
-
-def _told(sources: list[OpenSource], progress: Progress) -> Iterator[Record | Drop]:
-    """All rows of all sources; how many were read is told now and then."""
-    count = 0
-    for source in sources:
-        for item in source.records(progress):
-            count += 1
-            if count % TELL == 0:
-                progress.advance(count)
-            yield item
 
 
 def _notes(report: dict[str, Any], section: DataSection) -> list[str]:
@@ -199,7 +237,8 @@ def _check_training(report: dict[str, Any]) -> None:
         raise DataError(
             f"no row is left to train on: all {report['rows']['kept']} fell into validation and test",
             where="data.split",
-            fix="give more rows, or set data.split.validation and data.split.test to 0",
+            fix="give more rows, or set data.split.validation and data.split.test to 0"
+            + (", or data.split.near to null: the rows are near one another" if report["split"].get("joined") else ""),
         )
     if not report["dropped"]:
         raise DataError("there are no rows to train on", where="train", fix="give the split train at least one record")
@@ -213,6 +252,7 @@ def _check_training(report: dict[str, Any]) -> None:
 
 def _finish(draft: Path, report: dict[str, Any], writer: DatasetWriter) -> None:
     write_json(draft / "report.json", report)
+    write_json(draft / CERTIFICATE, report["certificate"])
     (draft / "card.md").write_text(card(report, writer.samples), encoding="utf-8")
 
 

@@ -49,18 +49,21 @@ class Verdict:
         """The format to read one row with: the file's own, or another where that one is unsure and this one certain."""
         if self.declared or self.format.fits(row) >= UNSURE:
             return self.format
-        best = max(_formats(), key=lambda format: format.fits(row))
-        stranger = not row.keys() & set(self.format.fields)
+        best = max(_formats(), key=lambda format: (not format.last_resort, format.fits(row)))
+        stranger = not any(map(self.format.reads, row))
         return best if best.fits(row) >= (0.01 if stranger else CERTAIN) else self.format
 
 
-def recognise(rows: Sequence[Mapping[str, Any]], declared: Format | None, where: str) -> Verdict:
+def recognise(
+    rows: Sequence[Mapping[str, Any]], declared: Format | None, where: str, *, table: bool = False
+) -> Verdict:
     """Find the format of a file from its first rows.
 
     Args:
         rows: The rows, columns renamed.
         declared: The format that the recipe names, if it does.
         where: The file, for messages.
+        table: Whether the file is a table, which a format of last resort may take.
 
     Raises:
         DataError: No format fits any of the rows.
@@ -70,10 +73,11 @@ def recognise(rows: Sequence[Mapping[str, Any]], declared: Format | None, where:
     if declared is not None:
         fit = sum(declared.fits(row) > 0 for row in rows)
         return Verdict(declared, True, len(rows), fit, votes)
-    if not votes:
+    able = {format.name: format for format in _formats() if format.name in votes and (table or not format.last_resort)}
+    if not able:
         raise _unknown(rows, where)
-    best = max(votes, key=lambda name: (votes[name], name))
-    winner = next(format for format in _formats() if format.name == best)
+    best = max(able, key=lambda name: (not able[name].last_resort, votes[name], name))
+    winner = able[best]
     return Verdict(winner, False, len(rows), sum(score > 0 for score in scores[best]), votes)
 
 

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tuneloop.data.balancers import Balancer
+from tuneloop.data.encoders import Encoder
 from tuneloop.data.formats import Format
 from tuneloop.data.readers import Reader
 from tuneloop.data.transforms import Transform
+from tuneloop.errors import RecordError
 from tuneloop.parts import OneOf, Section
 
 
+class About(Section):
+    """What is known of a source besides its licence; it is kept in report and card."""
+
+    url: str = ""
+    """Where it comes from."""
+    collected: str = ""
+    """When it was collected (``2026-03-04``, ``2024 to 2025``)."""
+    note: str = ""
+    """Whatever else should be known of it."""
+
+
+class Sample(Section):
+    """A draw from a source. It follows from each row's content and the seed: a larger one holds the smaller one."""
+
+    rows: int | None = Field(None, ge=1)
+    """Take so many rows, all of them where there are fewer."""
+    share: float | None = Field(None, gt=0, le=1)
+    """Take about this share of the rows; rows that are added later move none in or out."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Sample:
+        if (self.rows is None) == (self.share is None):
+            raise ValueError("give rows or share, one of them")
+        return self
+
+
 class Source(Section):
-    """One place that rows come from: a file, a folder, a glob, or a Hugging Face dataset."""
+    """One place that rows come from: a file, a folder, a glob, a Hugging Face dataset, an API, or served answers."""
 
     path: str
-    """File, folder or glob, relative to the recipe; or ``hf://owner/name`` for a Hugging Face dataset."""
+    """File, folder or glob, relative to the recipe; ``hf://owner/name`` for a Hugging Face dataset; ``https://...``
+    for an API or a file; ``exchanges://`` for what was served from this store."""
     reader: OneOf[Reader] | None = None
     """How the file is read; by default its ending decides."""
     format: OneOf[Format] | None = None
@@ -24,28 +54,92 @@ class Source(Section):
     columns: dict[str, str] = Field(default_factory=dict)
     """Renames: the name a format expects, and the column of the file that holds it (``{instruction: Question}``)."""
     licence: str = ""
-    """The licence of the data, kept with every row."""
+    """The licence of the data, kept with every row; that of a Hugging Face dataset is taken from its card."""
+    about: About = About()
+    """Where it comes from and when it was collected."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hugging Face dataset; null takes what is newest."""
     limit: int | None = Field(None, ge=1)
     """Take only the first so many rows."""
+    sample: Sample | None = None
+    """Draw some of the rows, before the transforms; null takes all."""
+    weight: float = Field(1, gt=0)
+    """How often each training row is taken: 0.5 draws half of them, 2 takes each twice."""
+    share: float | None = Field(None, gt=0, lt=1)
+    """The share of the training rows that this source shall be; the others keep theirs. Instead of ``weight``."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Source:
+        if self.share is not None and self.weight != 1:
+            raise ValueError("weight and share say the same in two ways: give one of them")
+        if self.revision is not None and not self.path.startswith("hf://"):
+            raise ValueError("revision is of a Hugging Face dataset (hf://owner/name)")
+        return self
 
 
 def _source(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
+class After(Section):
+    """Fixed borders of a split by time: rows from a date on are held out."""
+
+    validation: str | None = Field(None, examples=["2024-03-04"])
+    """Rows of this time or later are validation (ISO 8601, ``2024-03-04``); null holds none out."""
+    test: str | None = Field(None, examples=["2024-06-01"])
+    """Rows of this time or later are test; null holds none out."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> After:
+        from tuneloop.data.moments import moment
+
+        for when in (self.validation, self.test):
+            if when is not None:
+                try:
+                    moment(when)
+                except RecordError as error:
+                    raise ValueError(f"{when!r}: {error.problems[0].what}; {error.problems[0].fix}") from None
+        if self.validation is not None and self.test is not None and moment(self.validation) >= moment(self.test):
+            raise ValueError("validation must begin before test: the newest rows are the test")
+        return self
+
+
 class Split(Section):
-    """What share of the rows is held out. A row's side follows from what it asks, so it never moves."""
+    """What is held out, and by what rule. Rows that ask the same, near duplicates and groups never cross."""
 
     validation: float = Field(0.1, ge=0, lt=1)
     """Share of rows that training watches for over-fitting."""
     test: float = Field(0.1, ge=0, lt=1)
     """Share of rows that only the final evaluation sees."""
+    by: Literal["random", "stratified", "group", "time"] = "random"
+    """``random`` by a digest of what a row asks; ``stratified``: each label in its share; ``group``: all rows with the
+    same value of ``column`` together; ``time``: the newest rows are the test, those before them the validation."""
+    column: str | None = Field(None, json_schema_extra={"beside": {"by": "group"}})
+    """Where the label, group or time stands: a column of the rows, ``label``, or ``conversation`` (how it begins)."""
+    near: float | None = Field(0.8, gt=0, le=1)
+    """Two texts at least this similar (shared runs of words or characters) stand on one side; null looks only for the
+    same question."""
+    after: After | None = Field(None, json_schema_extra={"beside": {"by": "time", "column": "created"}})
+    """For ``time``: fixed dates instead of shares, so that newer rows never move the borders."""
+    like: str | None = None
+    """An earlier dataset version (id or ref): rows known there keep their side, whatever was added before them."""
 
     @model_validator(mode="after")
-    def _leaves_training(self) -> Split:
+    def _fits(self) -> Split:
         if self.validation + self.test >= 1:
             raise ValueError("validation and test together must leave a share for training (below 1)")
+        if self.by in ("group", "time") and self.column is None:
+            raise ValueError(f"by: {self.by} needs column: the name of the column that holds the {self.by}")
+        if self.by == "random" and self.column is not None:
+            raise ValueError("column is read by stratified, group and time; give one of them as by:")
+        if self.after is not None and self.by != "time":
+            raise ValueError("after: gives dates, so it needs by: time")
         return self
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether any row can be held out; where none is, no two rows need be compared."""
+        return bool(self.validation or self.test or self.after or self.like)
 
 
 class DataSection(Section):
@@ -57,6 +151,23 @@ class DataSection(Section):
     """What is done to the rows, in this order, before the split."""
     split: Split = Split()
     """What is held out."""
+    balance: OneOf[Balancer] | None = None
+    """Makes the labels of the training rows more even, after the split; null leaves them as they are."""
+    encoders: list[OneOf[Encoder]] = Field(default_factory=list)
+    """What writes rows of tables for the model, in this order; fitted on the training rows and kept with the model."""
+    processes: int | None = Field(None, ge=1)
+    """How many processes share the work on rows, one for each core by default; it never changes the result."""
+
+
+    @model_validator(mode="after")
+    def _shares(self) -> DataSection:
+        shares = [source.share for source in self.sources if source.share is not None]
+        left = 1 - sum(shares)
+        if left < -1e-9 or (len(shares) < len(self.sources) and shares and left < 1e-9):
+            raise ValueError(f"the shares of the sources are {sum(shares):g} together, and leave nothing for the others")
+        if shares and len(shares) == len(self.sources) and left > 1e-9:
+            raise ValueError(f"every source has a share, and together they are {sum(shares):g}: make them 1")
+        return self
 
 
 def _default_transforms() -> list[Transform]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tuneloop.data.decoding import guarded
+from tuneloop.data.fetching.desk import Desk
 from tuneloop.data.files import File, files
+from tuneloop.data.hiding import Hider
 from tuneloop.data.ledger import FileCounts
-from tuneloop.data.reading import records
+from tuneloop.data.reading import Chunk, chunks
 from tuneloop.data.section import DataSection, Source
+from tuneloop.data.transforms import Place
 from tuneloop.errors import DataError, Problem
 from tuneloop.monitoring.progress import Progress
-from tuneloop.rows import Drop, Record
-from tuneloop.store.digest import of_file
+from tuneloop.store.digest import of_file, of_folder, of_value
 
 
 class OpenSource:
@@ -23,8 +26,10 @@ class OpenSource:
     Args:
         source: The source.
         folder: The folder that its path starts from.
+        desk: What sources that are no files are fetched with.
 
     Attributes:
+        source: The source, with the licence that its own description states where the recipe states none.
         files: Its files, each with its SHA-256.
         passed_over: Files of a folder that hold no rows, and why.
         counts: What came out of each file read so far.
@@ -33,37 +38,41 @@ class OpenSource:
         DataError: There is no file with rows, or one cannot be read.
     """
 
-    def __init__(self, source: Source, folder: Path) -> None:
-        self.source = source
-        found, self.passed_over = files(source, folder)
+    def __init__(self, source: Source, folder: Path, desk: Desk | None = None) -> None:
+        found, self.passed_over = files(source, folder, desk)
+        licence = source.licence or next((file.licence for file in found if file.licence), "")
+        self.source = source.model_copy(update={"licence": licence})
         self.files: list[tuple[File, str]] = []
         for file in found:
             with guarded(file.path):
-                self.files.append((file, of_file(file.path)))
+                self.files.append((file, file.reader.digest(file.path)))
         self.counts: list[FileCounts] = []
         self._shown: set[str] = set()
 
-    def records(self, progress: Progress) -> Iterator[Record | Drop]:
-        """Every row of every file, up to the source's limit.
+    def chunks(self, progress: Progress, hider: Hider) -> Iterator[Chunk]:
+        """The rows of every file, up to the source's limit, in chunks.
 
         Raises:
             DataError: A file cannot be read, or no format fits its rows; of many files found in a folder such a one
                 is only passed over.
         """
-        limit = self.source.limit
+        left = self.source.limit
         for file, digest in self.files:
-            left = None if limit is None else limit - sum(counts.read for counts in self.counts)
             if left == 0:
                 return
             counts = FileCounts(file.name, digest)
             try:
-                yield from self._one(file, counts, left, progress)
+                for chunk in chunks(self.source, file, counts, left, hider):
+                    if counts not in self.counts:
+                        self.counts.append(counts)
+                        self._tell(counts, progress)
+                    if left is not None:
+                        left -= len(chunk.rows)  # with a limit, rows come one by one, not in blocks
+                    yield chunk
             except DataError as error:
-                if not file.found or counts.read:
+                if not file.found or counts.verdict is not None:
                     raise
                 self.passed_over[file.name] = f"it cannot be used: {error.problems[0].what}"
-                continue
-            self.counts.append(counts)
         if not self.counts:
             raise DataError(
                 "no file has rows that can be used: "
@@ -71,14 +80,6 @@ class OpenSource:
                 where=self.source.path,
                 fix="name the files with rows in data.sources, or their format: or columns:",
             )
-
-    def _one(self, file: File, counts: FileCounts, limit: int | None, progress: Progress) -> Iterator[Record | Drop]:
-        told = False
-        for item in records(self.source, file, counts, limit):
-            if not told:
-                self._tell(counts, progress)
-                told = True
-            yield item
 
     def _tell(self, counts: FileCounts, progress: Progress) -> None:
         """Tell the verdict on a file and three of its rows as understood; of many files alike only the first."""
@@ -91,32 +92,68 @@ class OpenSource:
 
     def report(self) -> dict[str, Any]:
         """What was found, as plain values; no absolute path is among them."""
+        about = {name: value for name, value in self.source.about.model_dump().items() if value}
+        facts = next((file.facts for file, _ in self.files if file.facts), {})
         return {
+            "path": self.source.path,
             "licence": self.source.licence,
+            **({"about": about} if about else {}),
+            **facts,
             "files": [counts.report() for counts in self.counts],
             "passed_over": self.passed_over,
         }
 
 
-def open_sources(section: DataSection, folder: Path) -> list[OpenSource]:
-    """Open all sources of a recipe.
+def open_sources(
+    section: DataSection, folder: Path, desk: Desk | None = None
+) -> tuple[list[OpenSource], dict[str, str]]:
+    """Open all sources of a recipe, and digest what else its transforms read.
+
+    Args:
+        section: The recipe's data section.
+        folder: The recipe's folder.
+        desk: What sources that are no files are fetched with.
+
+    Returns:
+        The sources, and the SHA-256 of each file that decides what a transform does, by its path in the recipe.
 
     Raises:
         DataError: Something is wrong with some of them; all of it is said at once.
     """
     sources: list[OpenSource] = []
+    read: dict[str, str] = {}
     problems: list[Problem] = []
     for source in section.sources:
         try:
-            sources.append(OpenSource(source, folder))
+            sources.append(OpenSource(source, folder, desk))
         except DataError as error:
             problems += error.problems
+    for transform in section.transforms:
+        wanted: tuple[str, ...] = ()
+        try:
+            wanted = transform.at(Place(folder)).reads()
+        except DataError as error:
+            problems += [replace(problem, where=f"{transform.name}: {problem.where}") for problem in error.problems]
+        for path in wanted:
+            try:
+                read[path] = _digest(path, folder)
+            except DataError as error:
+                problems += [replace(problem, where=f"{transform.name}: {path}") for problem in error.problems]
     if problems:
         wrong = DataError(problems[0].what, where=problems[0].where, fix=problems[0].fix)
         wrong.problems = tuple(problems)
         raise wrong
     _distinct(sources)
-    return sources
+    return sources, read
+
+
+def _digest(path: str, folder: Path) -> str:
+    """The digest of a file, or of all files below a folder, that a transform reads."""
+    place = folder / Path(path).expanduser()
+    with guarded(place):
+        if place.is_dir():
+            return of_value({name: entry.sha256 for name, entry in of_folder(place).items()})
+        return of_file(place)
 
 
 def _distinct(sources: list[OpenSource]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from tuneloop.data.columns import excerpt
 from tuneloop.data.contents import characters
+from tuneloop.data.hiding import Hider
 from tuneloop.data.split import SIDES
 from tuneloop.rows import Drop, Record, jsonl
 from tuneloop.store.parquet import RecordWriter
@@ -24,8 +24,10 @@ class DatasetWriter:
 
     Args:
         folder: The draft's folder.
+        hider: What must not be seen in the samples.
 
     Attributes:
+        folder: The draft's folder.
         kinds: Records by kind of content.
         lengths: For each split, records by the length of their texts: ``{split: {first power of two above: count}}``.
         dropped: Drops by step and reason.
@@ -33,8 +35,9 @@ class DatasetWriter:
         samples: For each split, its first contents.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, hider: Hider | None = None) -> None:
+        self.folder = folder
+        self._hider = hider or Hider()
         self._stack = ExitStack()
         self._writers: dict[str, RecordWriter] = {}
         self._drops = self._stack.enter_context((folder / "dropped.jsonl").open("wb"))
@@ -65,16 +68,17 @@ class DatasetWriter:
     def add(self, split: str, record: Record) -> None:
         """Write a record to a split."""
         if split not in self._writers:
-            self._writers[split] = self._stack.enter_context(RecordWriter(self._folder / f"{split}.parquet"))
+            self._writers[split] = self._stack.enter_context(RecordWriter(self.folder / f"{split}.parquet"))
         self._writers[split].add(record)
         self.kinds[type(record.content).__name__.lower()] += 1
         self.lengths.setdefault(split, Counter())[characters(record.content).bit_length()] += 1
         samples = self.samples.setdefault(split, [])
         if len(samples) < EXAMPLES:
-            samples.append(excerpt(record.content, 400))
+            samples.append(self._hider.excerpt(record.content, 400))
 
     def drop(self, drop: Drop) -> None:
         """Write a row that was set aside."""
+        drop = self._hider.drop(drop)
         self._drops.write(jsonl.line(drop))
         key = (drop.step, drop.reason)
         self.dropped[key] += 1

@@ -1,14 +1,15 @@
 """Corrections become rows: the next dataset version is the last one with what people corrected put in.
 
 A correction that asks what an old row asks takes that row's place, on the side of the split where it stood.
-Every other one goes to the side that the split rule gives it, so held-out questions stay held out. Of several
-corrections of one question the newest counts.
+Every other one goes to the side that the split rule gives it, so held-out questions stay held out; one that the rule
+finds no side for, because rows like it stand on two, is set aside. Of several corrections of one question the newest
+counts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 
 from tuneloop.errors import DataError
 from tuneloop.feedback.section import FeedbackSection
-from tuneloop.rows import Chat, Content, Exchange, Feedback, Message, Record, Text
+from tuneloop.rows import Chat, Content, Drop, Exchange, Feedback, Message, Record, Text
 from tuneloop.rows.record import asked, digest
 from tuneloop.store import Dataset, Store
 from tuneloop.store.digest import of_value
@@ -32,6 +33,7 @@ class Collected:
 
     Attributes:
         splits: The rows of each split that has any.
+        dropped: Corrections that were set aside.
         key: Digest of everything that decided them.
         report: What was counted on the way.
     """
@@ -39,6 +41,12 @@ class Collected:
     splits: dict[str, list[Record]]
     key: str
     report: dict[str, Any]
+    dropped: tuple[Drop, ...] = ()
+
+    @property
+    def making(self) -> dict[str, Any]:
+        """What a dataset version is made with besides its rows."""
+        return {"key": self.key, "report": self.report, "dropped": self.dropped}
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,9 @@ class _Correction:
     time: float
 
 
-def collect(section: FeedbackSection, *, dataset: Dataset, store: Store, side: Callable[[Content], str]) -> Collected:
+def collect(
+    section: FeedbackSection, *, dataset: Dataset, store: Store, sides: Callable[[list[Record]], Sequence[str | Drop]]
+) -> Collected:
     """Put the corrections that people gave into the rows of a dataset.
 
     Only answers of the recipe that the dataset belongs to count: answers of models that one of its refs has
@@ -59,7 +69,7 @@ def collect(section: FeedbackSection, *, dataset: Dataset, store: Store, side: C
         section: The recipe's ``feedback`` section.
         dataset: The dataset version that is continued.
         store: The store with ``exchanges.db``.
-        side: The split rule, for questions that the dataset does not have.
+        sides: The split rule, for questions that the dataset does not have: for each row its side, or why none.
 
     Returns:
         All rows of the next version. ``report["new"]`` is 0 if the dataset holds every correction already.
@@ -77,14 +87,18 @@ def collect(section: FeedbackSection, *, dataset: Dataset, store: Store, side: C
     _enough(section, new=len(new), held=len(newest) - len(new), said=said, store=store)
     superseded = _supersede(splits, new)
     placed: Counter[str] = Counter(where for where, _ in superseded.values())
-    for question, one in new.items():
-        if question not in superseded:
-            where = side(one.record.content)
-            splits[where].append(one.record)
+    others = [one.record for question, one in new.items() if question not in superseded]
+    dropped: list[Drop] = []
+    for record, where in zip(others, sides(others), strict=True):
+        if isinstance(where, Drop):
+            dropped.append(where)
+        else:
+            splits[where].append(record)
             placed[where] += 1
     report = {
         "corrections": len(newest),
-        "new": len(new),
+        "new": len(new) - len(dropped),
+        "set_aside": [{"origin": drop.origin, "reason": drop.reason, "detail": drop.detail} for drop in dropped],
         "superseded": sum(count for _, count in superseded.values()),
         "conflicts": conflicts,
         "ratings": {"up": said["up"], "down": said["down"]},
@@ -93,7 +107,7 @@ def collect(section: FeedbackSection, *, dataset: Dataset, store: Store, side: C
         "rows": {name: len(records) for name, records in splits.items() if records},
     }
     key = of_value(["collect", dataset.id, sorted((one.record.id, one.exchange) for one in new.values())])
-    return Collected({name: records for name, records in splits.items() if records}, key, report)
+    return Collected({name: records for name, records in splits.items() if records}, key, report, tuple(dropped))
 
 
 def _judged(store: Store, dataset: Dataset) -> list[tuple[Exchange, Feedback]]:

@@ -41,11 +41,20 @@ def block(keys: Keys, indent: int = 0) -> str:
                 dash, indent = "", indent + len(dash)
         elif above is not None and above.shape.kind == "section" and issubclass(above.shape.type, Part):
             lines += [f"{' ' * indent}{other.path[-1]}: {example(other)}" for other in _required(above.shape, key)]
+        for name, value in _beside(place).items():
+            lines.append(f"{' ' * indent}{dash}{name}: {show(value)}")
+            dash, indent = "", indent + len(dash)
         lines.append(f"{' ' * indent}{dash}{key}:")
         indent += 2 + len(dash)
         dash = ""
     lines[-1] += f" {example(place)}" if place is not None else " ..."
     return "\n".join(lines)
+
+
+def _beside(place: shapes.Place | None) -> dict[str, Any]:
+    """Options that an option needs beside it, as its field says (``json_schema_extra={"beside": {name: value}}``)."""
+    extra = place.info.json_schema_extra if place is not None and place.info is not None else None
+    return dict(extra.get("beside", {})) if isinstance(extra, dict) else {}  # type: ignore[arg-type]
 
 
 def _required(shape: shapes.Shape, but: str = "") -> list[shapes.Place]:

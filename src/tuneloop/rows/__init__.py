@@ -3,7 +3,19 @@
 from tuneloop.rows.exchange import Exchange
 from tuneloop.rows.feedback import Feedback
 from tuneloop.rows.finding import Finding
-from tuneloop.rows.record import Chat, Content, Drop, Labeled, Message, Preference, Record, Text, ToolCall
+from tuneloop.rows.record import (
+    Chat,
+    Content,
+    Drop,
+    Fields,
+    Labeled,
+    Message,
+    Preference,
+    Record,
+    Scalar,
+    Text,
+    ToolCall,
+)
 from tuneloop.rows.signal import Signal
 
 __all__ = [
@@ -12,11 +24,13 @@ __all__ = [
     "Drop",
     "Exchange",
     "Feedback",
+    "Fields",
     "Finding",
     "Labeled",
     "Message",
     "Preference",
     "Record",
+    "Scalar",
     "Signal",
     "Text",
     "ToolCall",

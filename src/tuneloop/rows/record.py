@@ -60,7 +60,20 @@ class Labeled(msgspec.Struct, frozen=True, tag="labeled", omit_defaults=True):
     label: str | int | float | bool
 
 
-Content: TypeAlias = Text | Chat | Preference | Labeled
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+class Fields(msgspec.Struct, frozen=True, tag="fields", omit_defaults=True):
+    """The cells of one row of a table by their columns' names, None where one is missing, and the label if it has one.
+
+    The label stands beside the cells, never among them.
+    """
+
+    values: dict[str, Scalar]
+    label: Scalar = None
+
+
+Content: TypeAlias = Text | Chat | Preference | Labeled | Fields
 
 _canonical = msgspec.json.Encoder(order="deterministic")
 
@@ -128,4 +141,6 @@ def asked(content: Content) -> Any:
         ]
     if isinstance(content, Preference):
         return [(m.role, m.content.strip()) for m in content.prompt]
+    if isinstance(content, Fields):
+        return {name: value.strip() if isinstance(value, str) else value for name, value in content.values.items()}
     return content.text.strip()

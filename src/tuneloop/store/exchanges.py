@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -126,6 +126,29 @@ class Exchanges:
         )
         for exchange, said in self._pages(query):
             yield msgspec.json.decode(exchange, type=Exchange), msgspec.json.decode(said, type=Feedback)
+
+    def forget(self, ids: Iterable[str]) -> int:
+        """Delete exchanges with all that was said of them, and overwrite their place in the file.
+
+        Args:
+            ids: Ids of answers; unknown ones are passed over.
+
+        Returns:
+            How many exchanges were deleted.
+
+        Raises:
+            StoreError: The file cannot be written, or others read it for more than half a minute.
+        """
+        rows = [(id,) for id in ids]
+        with self._guarded():
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("DELETE FROM feedback WHERE exchange = ?", rows)
+            gone = self._db.executemany("DELETE FROM exchange WHERE id = ?", rows).rowcount
+            self._db.execute("COMMIT")
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
 
     def _pages(self, query: str) -> Iterator[tuple[bytes, ...]]:
         """Read a long result a page at a time, so that nobody waits for the lock meanwhile."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import time
 from pathlib import Path
 
 from tuneloop.errors import StoreError
 from tuneloop.store.lineage import ancestors
-from tuneloop.store.store import DAY, Store
+from tuneloop.store.store import Store
 
 
 def unreachable(store: Store, *, history: int = 3) -> list[str]:
@@ -62,10 +61,25 @@ def collect(store: Store, *, history: int = 3, dry: bool = False) -> list[str]:
         shutil.rmtree(doomed, ignore_errors=True)
         os.rename(store.root / "artifacts" / id, doomed)  # noqa: PTH104
         shutil.rmtree(doomed, ignore_errors=True)
-    for draft in (store.root / "drafts").iterdir():
-        if time.time() - draft.stat().st_mtime > DAY:
-            shutil.rmtree(draft, ignore_errors=True)
+    sweep(store)
     return found
+
+
+def sweep(store: Store) -> None:
+    """Remove the drafts that killed processes left behind; a living process holds the lock of its own."""
+    for draft in (store.root / "drafts").iterdir():
+        try:
+            descriptor = os.open(draft, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.unlink(missing_ok=True)
+        except (BlockingIOError, IsADirectoryError, PermissionError):
+            pass
+        finally:
+            os.close(descriptor)
 
 
 def clear_work(store: Store, key: str) -> None:

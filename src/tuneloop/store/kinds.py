@@ -12,12 +12,15 @@ from tuneloop.errors import DataError
 from tuneloop.rows import Drop, Finding, Record, Signal, jsonl
 from tuneloop.store.artifact import Artifact
 
+ENCODERS = "encoders.json"
+"""How rows of tables were written for the model, fitted on its training rows: in the dataset and in the model."""
+
 
 class Dataset(Artifact):
     """Splits as Parquet, the rows set aside with reasons, a report and a card.
 
     Files: ``train.parquet``, ``validation.parquet``, ``test.parquet`` (those that have rows),
-    ``dropped.jsonl``, ``report.json``, ``card.md``.
+    ``dropped.jsonl``, ``report.json``, ``card.md``, and ``encoders.json`` where the recipe has encoders.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -78,7 +81,8 @@ class Run(Artifact):
 class Model(Artifact):
     """A tuned model: a PEFT adapter or full weights, its tokenizer with chat template, and a card.
 
-    Files: ``model/`` (as Hugging Face and PEFT write it, safetensors only), ``model.json``, ``card.md``.
+    Files: ``model/`` (as Hugging Face and PEFT write it, safetensors only), ``model.json``, ``card.md``, and the
+    ``encoders.json`` of its dataset where that has one.
     """
 
     kind: ClassVar[str] = "model"

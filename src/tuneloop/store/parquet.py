@@ -1,8 +1,9 @@
 """Records as Parquet that pandas, ``datasets.load_dataset`` and DuckDB open without tuneloop.
 
 The columns are chosen by what the split holds: ``messages`` (list of role and content) for chats, ``text`` for
-text and labeled rows, ``label``, ``prompt``/``chosen``/``rejected`` for preferences; besides them ``id``,
-``origin``, ``meta`` (JSON) and ``record``: the exact record as JSON, which is what tuneloop reads back.
+text and labeled rows, ``label``, ``prompt``/``chosen``/``rejected`` for preferences, ``fields`` (JSON) and ``label``
+for rows of tables; besides them ``id``, ``origin``, ``meta`` (JSON) and ``record``: the exact record as JSON, which
+is what tuneloop reads back.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from typing import Any
 
 import msgspec
 
-from tuneloop.rows import Chat, Labeled, Message, Preference, Record, Text
+from tuneloop.rows import Chat, Content, Fields, Labeled, Message, Preference, Record, Text
 
 BATCH = 4096
+"""Rows of a row group."""
+HEAVY = 64 << 20
+"""Bytes of rows after which a row group is closed, however few they are."""
+SIMILAR = ["kind", "messages.list.element.role", "prompt.list.element.role", "chosen.list.element.role", "label"]
+"""Columns with few different values, for which a dictionary pays."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 class RecordWriter:
@@ -33,9 +41,10 @@ class RecordWriter:
         import pyarrow.parquet as pq
 
         self._schema = _schema(pa)
-        self._table = pa.Table
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
-        self._rows: list[dict[str, Any]] = []
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", use_dictionary=SIMILAR)
+        self._records: list[Record] = []
+        self._exact: list[bytes] = []
+        self._size = 0
         self.count = 0
 
     def __enter__(self) -> RecordWriter:
@@ -46,20 +55,23 @@ class RecordWriter:
 
     def add(self, record: Record) -> None:
         """Add one record."""
-        self._rows.append(_row(record))
+        exact = _encode(record)
+        self._records.append(record)
+        self._exact.append(exact)
+        self._size += len(exact)
         self.count += 1
-        if len(self._rows) == BATCH:
+        if len(self._records) == BATCH or self._size > HEAVY:
             self._flush()
 
     def close(self) -> None:
         """Write what is still held, and the file's end."""
-        if self._rows:
+        if self._records:
             self._flush()
         self._writer.close()
 
     def _flush(self) -> None:
-        self._writer.write_table(self._table.from_pylist(self._rows, schema=self._schema))
-        self._rows = []
+        self._writer.write_table(_table(self._schema, self._records, self._exact))
+        self._records, self._exact, self._size = [], [], 0
 
 
 def write_records(path: Path, records: Iterable[Record]) -> int:
@@ -97,6 +109,7 @@ def _schema(pa: Any) -> Any:
             ("prompt", pa.list_(turn)),
             ("chosen", pa.list_(turn)),
             ("rejected", pa.list_(turn)),
+            ("fields", pa.string()),
             ("origin", pa.string()),
             ("meta", pa.string()),
             ("record", pa.string()),
@@ -104,25 +117,49 @@ def _schema(pa: Any) -> Any:
     )
 
 
-def _row(record: Record) -> dict[str, Any]:
-    content = record.content
-    row: dict[str, Any] = {
-        "id": record.id,
-        "kind": type(content).__name__.lower(),
-        "origin": record.origin,
-        "meta": msgspec.json.encode(record.meta).decode(),
-        "record": msgspec.json.encode(record).decode(),
+def _table(schema: Any, records: list[Record], exact: list[bytes]) -> Any:
+    """The records as a table, column by column: many times faster than row by row."""
+    import pyarrow as pa
+
+    contents = [record.content for record in records]
+    columns: dict[str, list[Any]] = {
+        "id": [record.id for record in records],
+        "kind": [type(content).__name__.lower() for content in contents],
+        "messages": [content.messages if isinstance(content, Chat) else None for content in contents],
+        "text": [content.text if isinstance(content, Text | Labeled) else None for content in contents],
+        "label": [_label(content) for content in contents],
+        "fields": [_encode(content.values) if isinstance(content, Fields) else None for content in contents],
+        "origin": [record.origin for record in records],
+        "meta": [_encode(record.meta) for record in records],
+        "record": exact,
     }
-    if isinstance(content, Chat):
-        row["messages"] = _turns(content.messages)
-    elif isinstance(content, Text):
-        row["text"] = content.text
-    elif isinstance(content, Labeled):
-        row["text"], row["label"] = content.text, str(content.label)
-    elif isinstance(content, Preference):
-        row["prompt"], row["chosen"], row["rejected"] = map(_turns, (content.prompt, content.chosen, content.rejected))
-    return row
+    for name in ("prompt", "chosen", "rejected"):
+        columns[name] = [getattr(content, name) if isinstance(content, Preference) else None for content in contents]
+    arrays = [
+        _turns(pa, columns[field.name], field.type)
+        if pa.types.is_list(field.type)
+        else pa.array(columns[field.name], field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _turns(messages: tuple[Message, ...]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+def _label(content: Content) -> str | None:
+    return str(content.label) if isinstance(content, Labeled | Fields) and content.label is not None else None
+
+
+def _turns(pa: Any, lists: list[tuple[Message, ...] | None], type: Any) -> Any:
+    """A column of conversations: all turns one after the other, and where each conversation begins."""
+    starts: list[int | None] = []
+    turns: list[Message] = []
+    for messages in lists:
+        starts.append(None if messages is None else len(turns))
+        turns += messages or ()
+    values = pa.StructArray.from_arrays(
+        [
+            pa.array([turn.role for turn in turns], pa.string()),
+            pa.array([turn.content for turn in turns], pa.string()),
+        ],
+        fields=list(type.value_type),
+    )
+    return pa.ListArray.from_arrays(pa.array([*starts, len(turns)], pa.int32()), values, type=type)

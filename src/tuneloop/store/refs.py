@@ -12,7 +12,7 @@ import getpass
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,15 +73,34 @@ class Refs:
         if not _NAME.fullmatch(name):
             raise StoreError(f"{name!r} is no name for a ref", where="refs", fix="use letters, digits, _ . - and /")
         with self._locked():
-            move = Move(name, id, self.all().get(name, ""), _who(), time.time(), why)
-            try:
-                jsonl.append(self.path, [move], sync=True)
-            except OSError as error:
-                raise cannot_write(self.path, error) from error
+            move = Move(name, id, self.all().get(name, ""), who(), time.time(), why)
+            self._append([move])
         return move
+
+    def follow(self, moves: Sequence[Move]) -> None:
+        """Make the moves of another store's refs here too: who, when and why stay theirs.
+
+        Raises:
+            StoreError: The log cannot be written.
+        """
+        with self._locked():
+            now = self.all()
+            made = []
+            for move in moves:
+                made.append(msgspec.structs.replace(move, previous=now.get(move.name, "")))
+                now[move.name] = move.id
+            self._append(made)
 
     def rollback(self, name: str, *, why: str = "rollback") -> Move:
         """Point a ref at what it pointed at before its present value; repeated, it goes further back.
+
+        Raises:
+            StoreError: There is no earlier value.
+        """
+        return self.move(name, self.before(name), why=why if why.startswith("rollback") else f"rollback: {why}")
+
+    def before(self, name: str) -> str:
+        """What a ref pointed at before its present value, moves back not counted: where a roll-back leads.
 
         Raises:
             StoreError: There is no earlier value.
@@ -96,7 +115,13 @@ class Refs:
             raise StoreError(
                 f"{name} has no earlier value", where="refs.jsonl", fix="see its history: tuneloop show --log " + name
             )
-        return self.move(name, stack[-2], why=why if why.startswith("rollback") else f"rollback: {why}")
+        return stack[-2]
+
+    def _append(self, moves: Sequence[Move]) -> None:
+        try:
+            jsonl.append(self.path, moves, sync=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -111,7 +136,8 @@ class Refs:
             os.close(descriptor)
 
 
-def _who() -> str:
+def who() -> str:
+    """Name of the person at work, for logs."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

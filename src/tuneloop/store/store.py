@@ -7,8 +7,10 @@
       refs.jsonl           the append-only log of every ref's moves
       work/<key>/          a run in progress, found again after a kill
       drafts/              folders being written; whatever a kill leaves here is rubbish
+      incoming/            copies from other stores on their way in
       cache/               may be deleted at any time
       exchanges.db         served answers and feedback
+      forgotten.jsonl      what was forgotten on request: digests and ids, no names
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ from tuneloop.store import seal as sealing
 from tuneloop.store.artifact import Artifact, Manifest, identify, read_manifest
 from tuneloop.store.digest import MANIFEST, of_folder
 from tuneloop.store.disk import writing
+from tuneloop.store.forgotten import Forgotten, age
 from tuneloop.store.kinds import KINDS, Model, Release
 from tuneloop.store.refs import Refs
 
 A = TypeVar("A", bound=Artifact)
-DAY = 86400.0
 
 
 class Store:
@@ -52,6 +54,7 @@ class Store:
     def __init__(self, root: Path | str = ".tuneloop") -> None:
         self.root = Path(root)
         self.refs = Refs(self.root / "refs.jsonl")
+        self.forgotten = Forgotten(self.root / "forgotten.jsonl")
         with writing(self.root):
             for folder in ("artifacts", "work", "drafts", "cache"):
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
@@ -62,12 +65,12 @@ class Store:
     def draft(self) -> Iterator[Path]:
         """Give an empty folder to write an artifact's files in; it vanishes unless it is sealed."""
         with writing(self.root / "drafts"):
-            folder = Path(tempfile.mkdtemp(dir=self.root / "drafts"))
-            folder.chmod(0o755)
+            folder, held = _held_folder(self.root / "drafts")
             try:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
 
     def seal(self, kind: type[A], folder: Path, *, parents: dict[str, str], key: str, facts: dict[str, Any]) -> A:
         """Make a finished folder an artifact: name it by its content and move it in, in one atomic step.
@@ -130,9 +133,10 @@ class Store:
         return sorted(found, key=lambda manifest: (manifest.created, manifest.id))
 
     def find(self, kind: type[A], key: str) -> A | None:
-        """The newest artifact of a kind that was made with this key, if there is one."""
+        """The newest artifact of a kind that was made with this key, if there is one that holds nothing forgotten."""
+        held = self.forgotten.held()
         for manifest in reversed(self.artifacts(kind)):
-            if manifest.key == key:
+            if manifest.key == key and manifest.id not in held:
                 return kind(self.root / "artifacts" / manifest.id, manifest)
         return None
 
@@ -146,6 +150,8 @@ class Store:
         if name in refs:
             return refs[name]
         if (self.root / "artifacts" / name / MANIFEST).exists() and "/" not in name:
+            return name
+        if self.forgotten.tombstone(name):
             return name
         ids = [folder.name for folder in (self.root / "artifacts").iterdir()]
         found = {id for id in ids if len(name) >= 4 and (id.startswith(name) or id.split("-", 1)[-1].startswith(name))}
@@ -171,6 +177,13 @@ class Store:
             StoreError: There is none, or its manifest is damaged.
         """
         folder = self.root / "artifacts" / self.resolve(name)
+        if not folder.exists() and (act := self.forgotten.tombstone(folder.name)):
+            instead = self.forgotten.replaced().get(folder.name)
+            raise StoreError(
+                f"{folder.name} was deleted on {age(act)} because of rows that were forgotten on request",
+                where=act.id,
+                fix=f"take {instead} in its place" if instead else "make it anew: tuneloop run RECIPE",
+            )
         manifest = self._manifest(folder)
         return KINDS[manifest.kind](folder, manifest)
 
@@ -225,3 +238,18 @@ class Store:
                 fix="restore the folder from a copy, or delete it and run the recipe again",
             ) from error
         return manifest
+
+
+def _held_folder(parent: Path) -> tuple[Path, int]:
+    """Make a folder and hold its lock, by which others see that a living process writes in it."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if folder.exists():
+                folder.chmod(0o755)
+                return folder, descriptor
+            os.close(descriptor)
+        except FileNotFoundError:
+            continue  # somebody swept it away before it was held

@@ -180,6 +180,8 @@ def refuse_empty(rows: Encoded, dataset: Dataset, max_length: int) -> None:
     if dropped and all(" learns " in reason for reason in dropped):
         fit = [LEARNED_BY[kind] for kind in dataset.facts.get("kinds", {}) if kind in LEARNED_BY]
         fix = f"these rows are for another task: write task: {' or task: '.join(fit)}" if fit else fix
+        if "fields" in dataset.facts.get("kinds", {}):
+            fix = "rows of tables are learned from as text: put render last in data.encoders"
     raise TrainingError(
         f"nothing to learn: not one of {rows.rows} training rows gives a supervised token ({reasons})",
         where=f"{dataset.id} train",

@@ -25,6 +25,7 @@ from tuneloop.monitoring.section import MonitorSection
 from tuneloop.rows import jsonl
 from tuneloop.store import Dataset, Model, Run, Store, seal
 from tuneloop.store.gc import clear_work
+from tuneloop.store.kinds import ENCODERS
 from tuneloop.tasks import Task
 from tuneloop.training import loop
 from tuneloop.training.card import card
@@ -299,6 +300,8 @@ def _seal_model(loaded: Loaded, task: Task, job: Job, run: Run, proof: dict[str,
         facts |= {"task": task.spelled(), "validation_loss": state.best[1] if state.best else None}
         _write_json(draft / "model.json", facts)
         (draft / "card.md").write_text(card(facts, parents, state, proof), encoding="utf-8")
+        if (job.dataset.folder / ENCODERS).exists():
+            shutil.copyfile(job.dataset.folder / ENCODERS, draft / ENCODERS)
         return job.store.seal(Model, draft, parents=parents, key=job.key, facts=facts)
 
 

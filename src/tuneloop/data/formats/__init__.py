@@ -17,6 +17,12 @@ class Format(Part, ABC):
     """The shape in one line, for messages: ``{"instruction", "input"?, "output"}``."""
     fields: ClassVar[tuple[str, ...]]
     """The fields this format reads; all others are kept beside the record."""
+    last_resort: ClassVar[bool] = False
+    """Whether it takes a file only where no other format fits, and never a row from another format."""
+
+    def reads(self, column: str) -> bool:
+        """Whether a column becomes part of the content."""
+        return column in self.fields
 
     @abstractmethod
     def fits(self, row: Mapping[str, Any]) -> float:

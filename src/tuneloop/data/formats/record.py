@@ -20,7 +20,10 @@ class Record(Format):
     """Takes the exact record from the column ``record``; the other columns are there for other tools."""
 
     shape = '{"id", "record", ...}: a Parquet file of a tuneloop dataset'
-    fields = ("id", "kind", "messages", "text", "label", "prompt", "chosen", "rejected", "origin", "meta", "record")
+    fields = (
+        *("id", "kind", "messages", "text", "label", "prompt", "chosen", "rejected", "fields"),
+        *("origin", "meta", "record"),
+    )
 
     def fits(self, row: Mapping[str, Any]) -> float:
         """Sure where a record stands beside its id."""

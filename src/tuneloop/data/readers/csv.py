@@ -18,6 +18,7 @@ class Csv(Reader):
     """Reads delimited text with quoting."""
 
     endings = (".csv",)
+    tabular = True
 
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     """What stands between cells; by default the most frequent of ``, ; tab |`` in the first line."""

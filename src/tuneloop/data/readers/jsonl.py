@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 import json as standard
-from collections.abc import Iterator
-from pathlib import Path
 from typing import final
 
-from tuneloop.data.decoding import lines
-from tuneloop.data.readers import Raw, Reader
+import msgspec
+
+from tuneloop.data.decoding import Block, Line
+from tuneloop.data.readers import LineReader, Raw
 from tuneloop.data.scanning import Broken, parse
+
+_decode = msgspec.json.Decoder().decode
 
 
 @final
-class Jsonl(Reader):
+class Jsonl(LineReader):
     """Reads one JSON object from each line; empty lines are no rows."""
 
     endings = (".jsonl", ".ndjson")
 
-    def rows(self, path: Path) -> Iterator[Raw]:
-        """Give the object of each line."""
-        for line in lines(path):
-            if line.problem:
-                yield Raw(line.number, None, line.problem)
-            elif line.text.strip():
-                yield self._row(line.number, line.text, line.repair)
-
-    def _row(self, number: int, text: str, repair: str) -> Raw:
-        start = len(text) - len(text.lstrip())
+    def row(self, block: Block, number: int, raw: bytes) -> Raw | None:
+        """Give the object of a line. A fast decoder reads what is sound; what it refuses is looked at with care."""
         try:
-            value, end, mended = parse(text, start)
-        except standard.JSONDecodeError as error:
-            return Raw(number, None, f"no JSON: {error.msg} (column {error.pos + 1})")
-        except Broken as error:
-            return Raw(number, None, f"no JSON: {error}")
-        if text[end:].strip():
-            return Raw(number, None, f"no JSON: something follows the first value (column {end + 1})")
-        if not isinstance(value, dict):
-            return Raw(number, None, f"a row must be a JSON object, this is a {type(value).__name__}")
-        return Raw(number, value, "", repair or mended)
+            value = _decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            line = block.line(number, raw)
+            return _careful(line) if line.problem or line.text.strip() else None
+        return _row(number, value, block.repair)
+
+
+def _careful(line: Line) -> Raw:
+    """Read a line as far as it can be, or say why it cannot."""
+    if line.problem:
+        return Raw(line.number, None, line.problem)
+    text = line.text
+    start = len(text) - len(text.lstrip())
+    try:
+        value, end, mended = parse(text, start)
+    except standard.JSONDecodeError as error:
+        return Raw(line.number, None, f"no JSON: {error.msg} (column {error.pos + 1})")
+    except Broken as error:
+        return Raw(line.number, None, f"no JSON: {error}")
+    if text[end:].strip():
+        return Raw(line.number, None, f"no JSON: something follows the first value (column {end + 1})")
+    return _row(line.number, value, line.repair or mended)
+
+
+def _row(number: int, value: object, repair: str) -> Raw:
+    if not isinstance(value, dict):
+        return Raw(number, None, f"a row must be a JSON object, this is a {type(value).__name__}")
+    return Raw(number, value, "", repair)

@@ -19,6 +19,7 @@ class Parquet(Reader):
     """Reads a Parquet file, some rows at a time."""
 
     endings = (".parquet",)
+    tabular = True
     counts = "rows"
 
     def rows(self, path: Path) -> Iterator[Raw]:

@@ -16,6 +16,7 @@ class Tsv(Reader):
     """Reads tab-separated text."""
 
     endings = (".tsv", ".tab")
+    tabular = True
 
     names: tuple[str, ...] = ()
     """Column names of a file whose first line is a row already."""

@@ -73,6 +73,13 @@ class Transform(Part, ABC):
         """
         return ()
 
+    def stamp(self) -> str:
+        """A digest of what else decides what becomes of the rows, a secret key say; empty for nothing.
+
+        It is part of a dataset's key too, and must give nothing away.
+        """
+        return ""
+
     def found(self) -> dict[str, Any]:
         """What a person should see of the run in report and card, beyond the counts; plain values."""
         return {}

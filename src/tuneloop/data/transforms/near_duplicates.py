@@ -1,0 +1,84 @@
+"""Near duplicates: rows that say the same but for a few words; one of them is kept."""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, final
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from tuneloop.data.spill import Spill
+from tuneloop.data.transforms import Transform
+from tuneloop.rows import Drop, Fields, Record
+
+
+@final
+class NearDuplicates(Transform):
+    """Compares rows word by word (by characters where a script has no spaces) and keeps one of those near each other.
+
+    Found by MinHash and locality-sensitive hashing, and then every pair compared exactly. Rows whose numbers, names,
+    subjects or negations differ are other rows, however alike. Rows of tables are left alone.
+    """
+
+    similarity: float = Field(0.8, gt=0, le=1)
+    """Share of words and word pairs that two rows have in common; of their questions and answers each half of it."""
+    of: Literal["row", "question", "answer"] = "row"
+    """What is compared: question and answer together, or one of them alone."""
+    keep: Literal["first", "longest", "newest"] = "first"
+    """Which row is kept of several near each other; ``newest`` needs ``column``."""
+    column: str = ""
+    """Column that holds the time of a row (ISO 8601, or a number), for ``keep: newest``."""
+    protect: tuple[Literal["numbers", "names", "subjects", "negations"], ...] = (
+        "numbers",
+        "names",
+        "subjects",
+        "negations",
+    )
+    """What makes rows different: another number or operator, another name (capitalised), another word in the question
+    that its answer takes up, a *not* more or less in a short question."""
+
+    _found: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _newest_by_what(self) -> NearDuplicates:
+        if (self.keep == "newest") != bool(self.column):
+            raise ValueError("keep: newest and column: (where the time of a row stands) go together")
+        return self
+
+    def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
+        """Put all rows down on disk, find what is near, and pass on the rows that are kept.
+
+        Raises:
+            DataError: The newest rows are to be kept, and no row has a time in the column.
+        """
+        from tuneloop.data.near.clusters import Clusters
+        from tuneloop.data.near.keeping import Kept, by_worth, settled, without_time, worth
+        from tuneloop.data.near.pairs import leaders
+        from tuneloop.data.near.rows import compared
+        from tuneloop.data.near.search import Search
+
+        folder = self.place.spill or Path(tempfile.gettempdir())
+        wanted, values, places = worth(self.keep, self.column), array("d"), array("q")
+        with Spill(folder) as spill:
+            for record in records:
+                if not isinstance(record.content, Fields):
+                    places.append(len(spill))
+                    values.append(wanted(record))
+                spill.add(record)
+            if self.keep == "newest":
+                self.tally["without a time"] += without_time(values, self.column, self.name)
+            search = Search(self.similarity, self.protect, folder, self.place.seed)
+            texts = (compared(record.content, self.of) for record in spill if not isinstance(record.content, Fields))
+            kept, clusters = Kept.all(len(spill)), Clusters()
+            for near in leaders(texts, search, order=by_worth(values)):
+                kept.instead[places[near.later]] = places[near.earlier]
+                kept.similarity[places[near.later]] = near.similarity
+            yield from settled(spill, kept, clusters, "nearly the same as another row", self.name)
+        self._found = clusters.report() | search.counts
+
+    def found(self) -> dict[str, Any]:
+        """The clusters: how many, their sizes, the largest with examples; and how much was compared for them."""
+        return self._found
