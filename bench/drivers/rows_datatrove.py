@@ -65,7 +65,7 @@ def main() -> None:
     clean, sigs, buckets, ids, out = (str(folder / name) for name in ("clean", "sigs", "buckets", "ids", "out"))
 
     def run(pipeline: list[Any], tasks: int) -> None:
-        LocalPipelineExecutor(pipeline, tasks=tasks, workers=count, logging_dir=None).run()
+        LocalPipelineExecutor(pipeline, tasks=tasks, workers=count, logging_dir=str(folder / "logs")).run()
 
     run([JsonlReader(work.shards, adapter=document), *steps(), JsonlWriter(clean, compression=None)], count)
     run([JsonlReader(clean), MinhashDedupSignature(sigs, config=config)], count)

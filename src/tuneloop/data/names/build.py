@@ -1,15 +1,20 @@
-"""Writes the table of Chinese words from jieba's dictionary: ``python -m tuneloop.data.names.build dict.txt``.
+"""Writes the tables of ordinary words, with which a name competes; names of people stay out of them.
 
-The dictionary (MIT licence, see ``tables/LICENSE-jieba.txt``) is read once, by a developer; the product needs only
-the small table. Names of people stay out of it, so that what it holds are words that a name competes with.
+``python -m tuneloop.data.names.build chinese dict.txt`` takes jieba's dictionary (MIT licence, see
+``tables/LICENSE-jieba.txt``). ``… build english FOLDER...`` counts the words of docstrings and comments in Python
+packages; the shipped table is of the standard library (PSF licence), torch, numpy, pandas and scikit-learn (BSD) and
+transformers (Apache-2.0). Both are read once, by a developer; the product needs only the small tables.
 """
 
 from __future__ import annotations
 
+import ast
 import lzma
 import math
+import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from tuneloop.data.names import TABLES, sections
@@ -18,7 +23,40 @@ from tuneloop.data.names.chinese import ABROAD
 NO_PERSON = tuple("性部区县化感院团湖山路桥河法画章塔堂品馆书军市物店油镇乡村派式者员树石鱼花草藻病炎菌线带机器")
 
 
-def main(dictionary: Path) -> None:
+WORD = re.compile(r"(?<![A-Za-z0-9_.])[a-z]{3,18}(?![A-Za-z0-9_])")
+FEWEST = 6
+FILES = 2
+
+
+def english(folders: list[Path]) -> None:
+    """Write ``tables/en_common.xz``: lower-case words that occur often enough, in texts of several files.
+
+    Args:
+        folders: Folders with Python packages.
+    """
+    words: Counter[str] = Counter()
+    files: Counter[str] = Counter()
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+        found = Counter(WORD.findall("\n".join(_prose(path))))
+        words += found
+        files.update(found.keys())
+    common = sorted(word for word, count in words.items() if count >= FEWEST and files[word] >= FILES)
+    (TABLES / "en_common.xz").write_bytes(lzma.compress("\n".join(common).encode(), preset=9))
+
+
+def _prose(path: Path) -> Iterator[str]:
+    """Docstrings of a Python file, and its comments of several words."""
+    try:
+        tree = ast.parse(text := path.read_text("utf-8"))
+    except (SyntaxError, UnicodeDecodeError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    yield from re.findall(r"# (\w+ \w+ \w+.*)", text)
+
+
+def chinese(dictionary: Path) -> None:
     """Write ``tables/zh_words.xz``.
 
     Args:
@@ -49,4 +87,5 @@ def _kept(word: str, count: int, kind: str, surnames: set[str]) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    paths = [Path(path) for path in sys.argv[2:]]
+    english(paths) if sys.argv[1] == "english" else chinese(paths[0])
