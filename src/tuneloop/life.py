@@ -89,15 +89,23 @@ def load(source: Path | str | Mapping[str, Any], changes: Sequence[str] = ()) ->
     return read(source, changes)
 
 
-def prepare(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Dataset:
+def prepare(recipe: Recipe, store: Store, progress: Progress = SILENT, *, refresh: bool = False) -> Dataset:
     """Turn the recipe's raw rows into a dataset version.
+
+    Args:
+        recipe: The recipe.
+        store: The store.
+        progress: Takes what there is to show.
+        refresh: Whether to fetch again what lies elsewhere and was fetched before.
 
     Raises:
         DataError: A source is missing or holds nothing to learn from.
     """
     from tuneloop.data.prepare import prepare as stage
 
-    dataset = stage(recipe.data, store, seed=recipe.seed, folder=recipe.folder, progress=progress)
+    dataset = stage(
+        recipe.data, store, seed=recipe.seed, folder=recipe.folder, progress=progress, refresh=refresh
+    )
     Roles(store, recipe.name).give("dataset", dataset, why="prepare")
     return dataset
 

@@ -14,17 +14,19 @@ from tuneloop.cli._progress import working
 @_options.recipe
 @_options.changes
 @_options.store
+@click.option("--refresh", is_flag=True, help="Fetch again what was fetched from elsewhere before.")
 @_options.as_json
-def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool) -> None:
+def command(recipe: Path, changes: tuple[str, ...], folder: Path, refresh: bool, as_json: bool) -> None:
     """Turn raw rows into a dataset version.
 
-    What became of every row is counted: kept, or set aside with a reason.
+    What became of every row is counted: kept, or set aside with a reason. What was fetched from an API is kept and
+    used again, until --refresh.
     """
     read = _options.read(recipe, changes)
     from tuneloop import life
 
     with working() as progress:
-        dataset = life.prepare(read, _options.open_store(folder, make=True), progress)
+        dataset = life.prepare(read, _options.open_store(folder, make=True), progress, refresh=refresh)
     _told.artifact(dataset, as_json=as_json, then=_told.dataset)
     if not as_json:
         _told.then(

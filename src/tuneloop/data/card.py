@@ -58,12 +58,37 @@ def _sources(report: dict[str, Any]) -> Iterator[str]:
             licence = source["licence"] or "not stated"
             yield _row(file["file"], file["read"], file["taken"], formats, licence, file["sha256"][:12])
     yield ""
+    yield from _provenance(report["sources"])
     for source in report["sources"]:
         for file in source["files"]:
             for how, count in file["repaired"].items():
                 yield f"- {file['file']}: {count} {'row' if count == 1 else 'rows'} repaired ({how})"
         for name, why in source["passed_over"].items():
             yield f"- {name} was passed over: {why}"
+    yield ""
+
+
+def _provenance(sources: list[dict[str, Any]]) -> Iterator[str]:
+    """Where each source comes from, and what became of its rows."""
+    if not all("rows" in source for source in sources):
+        return
+    yield "| source | licence | from | collected | read | kept | set aside | in training | share of training | note |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for source in sources:
+        files, rows, about = source["files"], source["rows"], source.get("about", {})
+        first = files[0]["file"] if files else ""
+        name = first if len(files) < 2 else f"{first} and {len(files) - 1} more"
+        come_from = " ".join(filter(None, (about.get("url") or source.get("url", ""), source.get("revision", ""))))
+        counts = [rows[key] for key in ("read", "kept", "dropped", "train")]
+        yield _row(
+            name,
+            source["licence"] or "not stated",
+            come_from or "not stated",
+            about.get("collected") or "not stated",
+            *counts,
+            f"{100 * rows['share']:.1f} %",
+            about.get("note", ""),
+        )
     yield ""
 
 

@@ -152,6 +152,8 @@ def source_of(origin: str) -> str:
     Example:
         >>> source_of("faq.jsonl:12"), source_of("faq.json:1#37"), source_of("exchange:chatcmpl-1")
         ('faq.jsonl', 'faq.json', 'exchange')
+        >>> source_of("https://api.example.com/items#3:7")
+        'https://api.example.com/items'
         >>> source_of("faq.jsonl:12+oversample1")
         'faq.jsonl'
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tuneloop.rows import Content, Drop, Record
 from tuneloop.rows.record import digest
@@ -33,6 +33,14 @@ class Growth(Protocol):
             records: The training rows in order; they may be gone through more than once.
             seed: The recipe's seed.
         """
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A growth with more to tell than counts."""
+
+    def found(self) -> dict[str, Any]:
+        """What a person should see of the run; plain values, without what is to be hidden."""
 
 
 def made(parent: Record, content: Content, number: int, by: str) -> Record:
@@ -85,10 +93,13 @@ class Grown:
         before = next(given, None)
         for item in self.growth.run(records, seed):
             if before is not None and item.origin == before.origin:
-                parent, same, number, before = before.origin, before.id, 0, next(given, None)
+                parent, same, number = before.origin, before.id, 0
                 self.taken += 1
                 if isinstance(item, Drop):
                     self.dropped[item.reason] += 1
+                else:
+                    self.altered += item.id != same
+                before = next(given, None)
             elif isinstance(item, Record) and item.origin == f"{parent}+{self.growth.name}{number + 1}":
                 number += 1
                 self.made += 1
@@ -108,5 +119,7 @@ class Grown:
             "in": self.taken,
             "made": self.made,
             "dropped": dict(sorted(self.dropped.items())),
+            "altered": self.altered,
             "samples": self.samples,
+            **(self.growth.found() if isinstance(self.growth, Telling) else {}),
         }

@@ -27,6 +27,7 @@ from tuneloop.data.section import DataSection, Split
 from tuneloop.data.spill import Spill
 from tuneloop.data.split import SIDES, ByLabel, ByPlace, ByTime, Rule, Side
 from tuneloop.data.transforms import Place
+from tuneloop.data.varying.growing import Augmentation
 from tuneloop.data.writing import DatasetWriter
 from tuneloop.errors import DataError
 from tuneloop.monitoring.progress import Progress
@@ -52,6 +53,7 @@ def distribute(
     progress: Progress,
     like: Dataset | None = None,
     hide: Callable[[str], str] = str,
+    growths: Sequence[Growth] = (),
 ) -> dict[str, Any]:
     """Give every row its side and write it.
 
@@ -63,6 +65,7 @@ def distribute(
         progress: Takes what a person should see meanwhile.
         like: The earlier version that ``split.like`` names.
         hide: Takes out of a text what must not be shown.
+        growths: What changes the training rows before they are balanced.
 
     Returns:
         For the report: ``split`` with what was decided, ``growth`` with what was made of the training rows.
@@ -81,7 +84,10 @@ def distribute(
         placed = Placement(roster, _rule(split, roster, like), _pins(like, split), near, folder)
         for drop in placed.aside():
             writer.drop(drop)
-        grown = _write(placed, section, seed, folder, writer)
+        growths = [*growths, *([section.balance] if section.balance else [])]
+        if section.augment:
+            growths.append(Augmentation(section.augment, place, hide))
+        grown = _write(placed, section, seed, folder, writer, growths)
         progress.advance(len(spill))
     told = {**split.model_dump(mode="json"), "seed": seed, **placed.report()}
     return {"split": told, "growth": [each.report() for each in grown]}
@@ -234,8 +240,14 @@ def _pins(like: Dataset | None, split: Split) -> dict[int, int]:
     return pins
 
 
-def _write(placed: Placement, section: DataSection, seed: int, folder: Path, writer: DatasetWriter) -> list[Grown]:
-    growths: list[Growth] = [section.balance] if section.balance else []
+def _write(
+    placed: Placement,
+    section: DataSection,
+    seed: int,
+    folder: Path,
+    writer: DatasetWriter,
+    growths: Sequence[Growth],
+) -> list[Grown]:
     accounts = [Grown(growth) for growth in growths]
     apart = _encoding(placed, section, writer)
 

@@ -20,9 +20,11 @@ from typing import Any
 from tuneloop.data.card import card
 from tuneloop.data.certificate import FILE as CERTIFICATE
 from tuneloop.data.certificate import certify_folder, leaks, promised
+from tuneloop.data.fetching.desk import Desk
 from tuneloop.data.forgetting.withheld import Withheld, withheld
 from tuneloop.data.hiding import Hider
 from tuneloop.data.ledger import Step, balance
+from tuneloop.data.mixing import mixture, samples
 from tuneloop.data.parallel import Crew
 from tuneloop.data.placing import distribute, split_notes
 from tuneloop.data.road import TELL, Road
@@ -43,7 +45,13 @@ VERSION = 2
 
 
 def prepare(
-    section: DataSection, store: Store, *, seed: int, folder: Path, progress: Progress | None = None
+    section: DataSection,
+    store: Store,
+    *,
+    seed: int,
+    folder: Path,
+    progress: Progress | None = None,
+    refresh: bool = False,
 ) -> Dataset:
     """Make a dataset version of the rows of a recipe's sources.
 
@@ -53,6 +61,7 @@ def prepare(
         seed: The recipe's seed; it decides the split.
         folder: The folder that the section's relative paths start from.
         progress: Takes what a person should see meanwhile.
+        refresh: Whether to fetch again what lies elsewhere and was fetched before.
 
     Returns:
         The dataset; the one that is there already, if the same was prepared before.
@@ -63,7 +72,21 @@ def prepare(
     """
     progress = progress or Silent()
     progress.start("looking at the sources")
-    sources, read = open_sources(section, folder)
+    with store.draft() as drafts:
+        sources, read = open_sources(section, folder, Desk(store, folder, drafts, refresh, progress))
+        return _prepared(section, store, seed, folder, progress, sources, read)
+
+
+def _prepared(
+    section: DataSection,
+    store: Store,
+    seed: int,
+    folder: Path,
+    progress: Progress,
+    sources: list[OpenSource],
+    read: dict[str, str],
+) -> Dataset:
+    """The dataset of opened sources: found, or made."""
     progress.advance(sum(len(source.files) for source in sources))
     made_from = of_value(
         {
@@ -72,7 +95,7 @@ def prepare(
             "seed": seed,
             "files": [[file.name, digest] for source in sources for file, digest in source.files],
             "read": read,
-            "stamps": [transform.at(Place(folder)).stamp() for transform in section.transforms],
+            "stamps": [part.at(Place(folder, store=store)).stamp() for part in (*section.transforms, *section.varied_by)],
         }
     )
     like = store.get(Dataset, section.split.like) if section.split.like else None
@@ -85,9 +108,11 @@ def prepare(
     sweep(store)
     with store.draft() as draft, store.draft() as spill:
         away = withheld(store, {file.name: digest for source in sources for file, digest in source.files})
-        report = _write(draft, section, sources, Place(folder, spill, seed), progress, away, like, made_from)
+        report = _write(draft, section, sources, Place(folder, spill, seed, store), progress, away, like, made_from)
         parents = {"like": like.id} if like else {}
-        return store.seal(Dataset, draft, parents=parents, key=key, facts=_facts(report))
+        fetched = {file.name: file.fetched for source in sources for file, _ in source.files if file.fetched}
+        facts = {**_facts(report), **({"fetched": fetched} if fetched else {})}
+        return store.seal(Dataset, draft, parents=parents, key=key, facts=facts)
 
 
 def from_records(
@@ -170,12 +195,22 @@ def _write(
     like: Dataset | None,
     made_from: str,
 ) -> dict[str, Any]:
-    transforms = [*away, *section.transforms, *away]
+    named = [(source.source, [file.name for file, _ in source.files]) for source in sources]
+    transforms = [*away, *samples(named), *section.transforms, *away]
     hider = Hider([transform.at(place) for transform in transforms])
     steps = [Step(transform.at(place), hider) for transform in transforms]
     with Crew(section.processes) as crew, DatasetWriter(draft, hider) as writer:
         rows = Road(sources, steps, hider, crew, progress).items()
-        placed = distribute(rows, section, place=place, writer=writer, progress=progress, like=like, hide=hider.text)
+        placed = distribute(
+            rows,
+            section,
+            place=place,
+            writer=writer,
+            progress=progress,
+            like=like,
+            hide=hider.text,
+            growths=mixture(named),
+        )
     read = sum(counts.read for source in sources for counts in source.counts)
     made = sum(growth["made"] for growth in placed["growth"])
     balance(read, writer.kept, writer.dropped.total(), made)
@@ -187,7 +222,7 @@ def _write(
             "dropped": writer.dropped.total(),
         },
         **writer.report(),
-        "sources": [source.report() for source in sources],
+        "sources": [{**source.report(), "rows": counts} for source, counts in zip(sources, _of(sources, writer), strict=True)],
         "steps": [step.report() for step in steps if step.account.dropped or not isinstance(step.transform, Withheld)],
         **placed,
         "made_from": made_from,
@@ -201,6 +236,29 @@ def _write(
         progress.note(note)
     _finish(draft, report, writer)
     return report
+
+
+def _of(sources: list[OpenSource], writer: DatasetWriter) -> list[dict[str, Any]]:
+    """What became of the rows of each source, and its share of the training rows."""
+    train = writer.splits["train"]
+    told = []
+    for source in sources:
+        names = {file.name for file, _ in source.files}
+        found = {key: count for key, count in writer.files.items() if key[0] in names}
+        read = sum(counts.read for counts in source.counts)
+        kept = sum(count for (_, _, made), count in found.items() if not made)
+        learned = sum(count for (_, split, _), count in found.items() if split == "train")
+        told.append(
+            {
+                "read": read,
+                "made": sum(count for (_, _, made), count in found.items() if made),
+                "kept": kept,
+                "dropped": read - kept,
+                "train": learned,
+                "share": round(learned / train, 4) if train else 0.0,
+            }
+        )
+    return told
 
 
 def _notes(report: dict[str, Any], section: DataSection) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tuneloop.data.augmenters import Augmenter
 from tuneloop.data.balancers import Balancer
 from tuneloop.data.encoders import Encoder
 from tuneloop.data.formats import Format
@@ -142,6 +143,21 @@ class Split(Section):
         return bool(self.validation or self.test or self.after or self.like)
 
 
+class Augment(Section):
+    """How training rows are varied: on the input side only; a list of augmenters alone is the short form."""
+
+    by: list[OneOf[Augmenter]] = Field(min_length=1)
+    """What varies a row, one after the other, each with its probability."""
+    copies: int = Field(1, ge=1)
+    """How many variants are made of each row."""
+    only_copies: bool = False
+    """Vary the copies that ``balance`` makes, in place, and add no row."""
+
+
+def _augment(value: Any) -> Any:
+    return {"by": value} if isinstance(value, list) else value
+
+
 class DataSection(Section):
     """Raw rows in, a dataset version out."""
 
@@ -153,10 +169,23 @@ class DataSection(Section):
     """What is held out."""
     balance: OneOf[Balancer] | None = None
     """Makes the labels of the training rows more even, after the split; null leaves them as they are."""
+    augment: Annotated[Augment | None, BeforeValidator(_augment)] = None
+    """Makes training rows that ask the same in another way, after the split and the balance; null makes none."""
     encoders: list[OneOf[Encoder]] = Field(default_factory=list)
     """What writes rows of tables for the model, in this order; fitted on the training rows and kept with the model."""
     processes: int | None = Field(None, ge=1)
     """How many processes share the work on rows, one for each core by default; it never changes the result."""
+
+    @property
+    def varied_by(self) -> list[Augmenter]:
+        """The augmenters, none where nothing is to be varied."""
+        return self.augment.by if self.augment else []
+
+    @model_validator(mode="after")
+    def _has_copies(self) -> DataSection:
+        if self.augment is not None and self.augment.only_copies and self.balance is None:
+            raise ValueError("augment.only_copies varies the copies that balance makes: give balance: oversample")
+        return self
 
 
     @model_validator(mode="after")

@@ -95,7 +95,6 @@ class OpenSource:
         about = {name: value for name, value in self.source.about.model_dump().items() if value}
         facts = next((file.facts for file, _ in self.files if file.facts), {})
         return {
-            "path": self.source.path,
             "licence": self.source.licence,
             **({"about": about} if about else {}),
             **facts,
@@ -128,7 +127,7 @@ def open_sources(
             sources.append(OpenSource(source, folder, desk))
         except DataError as error:
             problems += error.problems
-    for transform in section.transforms:
+    for transform in (*section.transforms, *section.varied_by):
         wanted: tuple[str, ...] = ()
         try:
             wanted = transform.at(Place(folder)).reads()

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from tuneloop.data.contents import characters
+from tuneloop.data.growth import PARENT
 from tuneloop.data.hiding import Hider
+from tuneloop.data.mixing import file_of
 from tuneloop.data.split import SIDES
 from tuneloop.rows import Drop, Record, jsonl
 from tuneloop.store.parquet import RecordWriter
@@ -29,6 +31,7 @@ class DatasetWriter:
     Attributes:
         folder: The draft's folder.
         kinds: Records by kind of content.
+        files: Records by the file they came from, their split, and whether they were made of another.
         lengths: For each split, records by the length of their texts: ``{split: {first power of two above: count}}``.
         dropped: Drops by step and reason.
         examples: For each step and reason, a few of the drops.
@@ -42,6 +45,7 @@ class DatasetWriter:
         self._writers: dict[str, RecordWriter] = {}
         self._drops = self._stack.enter_context((folder / "dropped.jsonl").open("wb"))
         self.kinds: Counter[str] = Counter()
+        self.files: Counter[tuple[str, str, bool]] = Counter()
         self.lengths: dict[str, Counter[int]] = {}
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.examples: dict[tuple[str, str], list[Drop]] = {}
@@ -71,6 +75,7 @@ class DatasetWriter:
             self._writers[split] = self._stack.enter_context(RecordWriter(self.folder / f"{split}.parquet"))
         self._writers[split].add(record)
         self.kinds[type(record.content).__name__.lower()] += 1
+        self.files[file_of(record), split, PARENT in record.meta] += 1
         self.lengths.setdefault(split, Counter())[characters(record.content).bit_length()] += 1
         samples = self.samples.setdefault(split, [])
         if len(samples) < EXAMPLES:

@@ -25,14 +25,14 @@ class Worded(Augmenter):
         keep = tools(record.content)
 
         def change(text: str) -> str:
-            pieces = cut(text, keep, self.lexicon)
+            pieces = cut(text, keep, self.chinese_words)
             count = max(1, int(self.share * sum(piece.word for piece in pieces)))
             return join(self.reword(pieces, count, random))
 
         return record.having(changed_inputs(record.content, change))
 
     @property
-    def lexicon(self) -> frozenset[str]:
+    def chinese_words(self) -> frozenset[str]:
         """Chinese words that a text is cut into, besides those of the table."""
         return frozenset()
 

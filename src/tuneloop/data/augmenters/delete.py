@@ -26,7 +26,9 @@ class Delete(Worded):
 
 
 def _beside(pieces: Sequence[Piece], at: int) -> bool:
-    """Whether a word of the same sentence stands right beside it."""
+    """Whether a word of the same sentence stands right beside it, and leaving it out makes no two numbers one."""
+    if all(0 <= near < len(pieces) and pieces[near].word and not pieces[near].free for near in (at - 1, at + 1)):
+        return False
     for step in (1, -1):
         near = at + step
         if 0 <= near < len(pieces) and not pieces[near].word and not pieces[near].text.strip(" "):

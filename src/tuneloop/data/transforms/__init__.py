@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
 from tuneloop.parts import Part
 from tuneloop.rows import Drop, Record
+
+if TYPE_CHECKING:
+    from tuneloop.store import Store
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,13 @@ class Place:
         folder: The recipe's folder, from which relative paths start.
         spill: An existing folder for what does not fit into memory; it vanishes with the work.
         seed: The recipe's seed.
+        store: The store that the rows go to, for what was worked out before and for models.
     """
 
     folder: Path = field(default_factory=Path)
     spill: Path | None = None
     seed: int = 0
+    store: Store | None = None
 
 
 class Transform(Part, ABC):
