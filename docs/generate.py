@@ -140,7 +140,15 @@ def _family(place: shapes.Place) -> str:
                 found = explain(option.dotted)
                 lines.append(_row(f"`{option.path[-1]}`", found.value, f"`{found.default}`", found.help))
             lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join([*lines, *_own(base)]).rstrip() + "\n"
+
+
+def _own(base: type[Part]) -> Iterator[str]:
+    """How to write a part of one's own, for the family that CONTRIBUTING.md shows it with."""
+    text = (HERE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    told = text.partition("## Add a part\n")[2].partition("\nand `tuneloop explain")[0]
+    if f"tuneloop.{family(base)}" in told:
+        yield from ("## One of your own", told.rstrip(), "")
 
 
 def _example(place: shapes.Place, name: str) -> str:
