@@ -99,3 +99,7 @@ class ServeError(TuneloopError):
 
 class MissingPackage(TuneloopError):
     """An optional package is not installed."""
+
+
+class NoAnswer(RecordError):
+    """A row was not answered for a reason that may pass (the service is down or busy); another try may succeed."""

@@ -90,22 +90,14 @@ def load(source: Path | str | Mapping[str, Any], changes: Sequence[str] = ()) ->
 
 
 def prepare(recipe: Recipe, store: Store, progress: Progress = SILENT, *, refresh: bool = False) -> Dataset:
-    """Turn the recipe's raw rows into a dataset version.
-
-    Args:
-        recipe: The recipe.
-        store: The store.
-        progress: Takes what there is to show.
-        refresh: Whether to fetch again what lies elsewhere and was fetched before.
+    """Turn the recipe's raw rows into a dataset version; with ``refresh``, what lies elsewhere is fetched anew.
 
     Raises:
         DataError: A source is missing or holds nothing to learn from.
     """
     from tuneloop.data.prepare import prepare as stage
 
-    dataset = stage(
-        recipe.data, store, seed=recipe.seed, folder=recipe.folder, progress=progress, refresh=refresh
-    )
+    dataset = stage(recipe.data, store, seed=recipe.seed, folder=recipe.folder, progress=progress, refresh=refresh)
     Roles(store, recipe.name).give("dataset", dataset, why="prepare")
     return dataset
 
@@ -133,10 +125,13 @@ def train(
         ModelError: The base cannot be opened.
         TrainingError: There is nothing to learn from, or an option cannot act.
     """
+    from tuneloop.data.card.asked import overdue
     from tuneloop.models import find_base
     from tuneloop.training.train import train as stage
 
     dataset = dataset or prepare(recipe, store, progress)
+    if over := overdue(dataset):
+        progress.note(f"{over.evidence}; {over.advice}")
     run, model = stage(
         recipe.train,
         task=recipe.task,

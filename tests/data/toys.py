@@ -123,3 +123,32 @@ class Stuck(_Toy):
     def one(self, record: Record) -> Record | Drop:
         self.tally[f"process {os.getpid()}"] += 1
         return record
+
+
+@final
+class KilledOnce(_Toy):
+    """Kills the process that works on a row about failing, the first time only."""
+
+    mark: str
+
+    def one(self, record: Record) -> Record | Drop:
+        if "fail" in next(iter(texts(record.content))):
+            try:
+                os.close(os.open(self.mark, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return record
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+
+@final
+class Keyed(_Toy):
+    """Takes a secret from the machine it works on: here, whether it is the one that gave out the work."""
+
+    home: int
+
+    def one(self, record: Record) -> Record | Drop:
+        return record
+
+    def stamp(self) -> str:
+        return f"{os.getpid() == self.home}".ljust(40)

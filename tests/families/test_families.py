@@ -33,6 +33,8 @@ FAMILIES: list[type[Part]] = [
         ("models.quantizers", "Quantizer"),
         ("data.detectors", "Detector"),
         ("data.balancers", "Balancer"),
+        ("data.clusters", "Cluster"),
+        ("data.augmenters", "Augmenter"),
     )
 ]
 PARTS = [pytest.param(base, name, id=f"{parts.family(base)}.{name}") for base in FAMILIES for name in names(base)]

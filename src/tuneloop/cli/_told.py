@@ -42,6 +42,11 @@ def dataset(made: Dataset) -> None:
     if reasons:
         click.echo(f"{sum(reasons.values()):,} rows set aside, each with its place in dropped.jsonl")
         table(("rows", "why"), [(f"{count:,}", reason) for reason, count in reasons.most_common(8)], right=(0,))
+    from tuneloop.data.card.asked import asked
+
+    card = asked(made)
+    click.echo(f"before you train: {card.verdict}")
+    click.echo(f"card: {card.page or card.text}")
 
 
 def bundle(made: Bundle) -> None:

@@ -12,6 +12,7 @@ from tuneloop.cli._facts import brief
 from tuneloop.cli._screen import figure, moment, pairs, table
 
 if TYPE_CHECKING:
+    from tuneloop.data.card.asked import Card
     from tuneloop.data.compare import Difference
     from tuneloop.data.forgetting.act import Done
     from tuneloop.data.forgetting.holding import Found
@@ -177,6 +178,15 @@ def done(act: Done) -> None:
         click.secho("searched again: nothing in the store goes back to it any more", fg="green")
     for command in act.commands:
         click.echo(f"next: {command}")
+
+
+def card(told: Card) -> None:
+    """Print where a card is, the verdict, and the points that are not good."""
+    colours = {"good": "green", "warning": "yellow", "error": "red"}
+    pairs({"page": told.page, "text": told.text} if told.page else {"text": told.text})
+    click.secho(told.verdict, bold=True, fg=colours.get(told.severity))
+    rows = [(point.severity, point.check, point.evidence, point.advice) for point in told.points]
+    table(("", "point", "evidence", "what to do"), [row for row in rows if row[0] != "good"])
 
 
 def acts(found: Sequence[Act], present: set[str], refs: Mapping[str, str], as_json: bool) -> None:

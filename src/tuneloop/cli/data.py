@@ -69,6 +69,27 @@ def tag(name: str, tag: str, why: str, force: bool, folder: Path) -> None:
     click.echo(f"{move.name} -> {move.id}")
 
 
+@command.command("card")
+@click.argument("name")
+@click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Also write the page there.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="Also look at the licence of this recipe's base model.")
+@_options.store
+@_options.as_json
+def card(name: str, page: Path | None, recipe: Path | None, folder: Path, as_json: bool) -> None:
+    """Tell where a dataset's card is, and what should be known before training.
+
+    NAME is an id, a ref, a tag, or a recipe's name. The retention is measured by today. Exit status 1: a point is an
+    error.
+    """
+    from tuneloop.data.card.asked import asked
+
+    store = _options.open_store(folder)
+    told = asked(_dataset(store, name), page, base_licence=_base_licence(recipe, store))
+    _options.print_json(_plain(told)) if as_json else _versions.card(told)
+    if told.severity == "error":
+        click.get_current_context().exit(1)
+
+
 @command.command("diff")
 @click.argument("a")
 @click.argument("b")
@@ -158,6 +179,17 @@ def forgotten(folder: Path, as_json: bool) -> None:
     _versions.acts(acts, present, refs, as_json)
     if refs:
         click.get_current_context().exit(1)
+
+
+def _base_licence(recipe: Path | None, store: Any) -> str | None:
+    if recipe is None:
+        return None
+    from tuneloop.models import find_base
+    from tuneloop.models.assess import licence_of
+
+    read = _options.read(recipe, ())
+    licence: str = licence_of(find_base(read.model, folder=read.folder, store=store).folder)
+    return licence
 
 
 def _dataset(store: Any, name: str) -> Dataset:

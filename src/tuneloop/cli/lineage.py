@@ -50,8 +50,8 @@ def _show(trace: Trace, down: bool) -> None:
         _tree(trace.artifacts[0], "", known, names, set(), 0)
     if trace.sources:
         click.echo("\nrows it learned from")
-        rows = [(f"{source.rows:,}", source.name, ", ".join(source.first)) for source in trace.sources]
-        table(("rows", "source", "first"), rows, right=(0,))
+        rows = [(f"{source.rows:,}", source.name, source.licence, ", ".join(source.first)) for source in trace.sources]
+        table(("rows", "source", "licence", "first"), rows, right=(0,))
     if trace.alike:
         click.echo(f"\nrows that ask the same: {', '.join(trace.alike)}")
     if down:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tuneloop.data.kinship import cell, question, same_group
-from tuneloop.data.nearness import crossings
+from tuneloop.data.near.search import Search
+from tuneloop.data.nearness import Texts, crossings
 from tuneloop.data.placing import TWO_SIDES
 from tuneloop.data.roster import STEP
 from tuneloop.data.section import Split
@@ -92,11 +93,12 @@ def _near(
             yield -len(origins), record
 
     with tempfile.TemporaryDirectory() as folder:
-        spill, new_rows = Path(folder), list(enumerate(records))
-        for old, new in crossings(standing(), new_rows, lambda index: int(index < 0), split.near, spill):
+        search, new_rows = Search(similarity=split.near, spill=Path(folder)), list(enumerate(records))
+        sides: Callable[[int], int] = lambda index: int(index < 0)  # noqa: E731 - a line is enough
+        for (old, _), (new, _) in crossings(Texts(standing()), Texts(new_rows), sides, search):
             number, origin = origins[-1 - old]
             near.setdefault(new, {}).setdefault(number, origin)
-        for one, other in crossings(new_rows, new_rows, lambda index: index, split.near, spill):
+        for (one, _), (other, _) in crossings(Texts(new_rows), Texts(new_rows), lambda index: index, search):
             if other < one:
                 mutual.setdefault(one, []).append(other)
     return near, mutual

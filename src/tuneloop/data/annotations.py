@@ -60,19 +60,24 @@ def verdict(annotations: Any, control: str | None) -> Answer:
     return next(answer for answer in answers if json.dumps(answer[:2], sort_keys=True) == best)
 
 
-def flat(row: Mapping[str, Any], control: str | None, text: str | None) -> tuple[dict[str, Any], str, Any]:
+def flat(
+    row: Mapping[str, Any], control: str | None, text: str | None, writes: bool
+) -> tuple[dict[str, Any], str, Any]:
     """A row of JSON-MIN or CSV: its data, the kind of its answer, and the answer.
 
     Args:
         row: The row.
         control: The column with the answer; None to find it.
         text: The column with what was judged, where the recipe names it.
+        writes: Whether a text is what a person wrote, not a label.
 
     Raises:
         RecordError: It has no answer, several, or one that cannot be learned from.
     """
     names = [name for name in row if name not in MIN]
-    answer = control or _column(names, text)
+    order = list(row)
+    short = {"annotator", "annotation_id"} <= row.keys() and order.index("annotator") < order.index("annotation_id")
+    answer = control or _column(names, text, names[names.index("id") + 1 :] if short and "id" in names else [])
     if answer is None:
         turns.refuse(
             f"which column is the answer is not clear: {', '.join(names)}",
@@ -96,27 +101,24 @@ def flat(row: Mapping[str, Any], control: str | None, text: str | None) -> tuple
         return data, "pairwise", value
     if not isinstance(value, str | int | float):
         turns.refuse(f"the answer is a {type(value).__name__}", answer, "name another column (control:)")
-    writes = control is not None and answer not in LABELS and not _has_text(data)
     return data, "textarea" if writes and isinstance(value, str) else "choices", value
 
 
-def compared(
-    data: Mapping[str, Any], names: tuple[str, ...], left: str | None, right: str | None
-) -> tuple[str, str]:
+def compared(data: Mapping[str, Any], names: tuple[str, ...], left: str | None, right: str | None) -> tuple[str, str]:
     """The fields with the two answers that were compared.
 
     Raises:
         RecordError: They are not known.
     """
-    pairs = [(left, right)] if left and right else [tuple(names[:2])] if len(names) > 1 else []
-    for pair in (*pairs, *PAIRS):
-        if len(pair) == 2 and pair[0] in data and pair[1] in data:
-            return str(pair[0]), str(pair[1])
-    turns.refuse(
-        f"which fields were compared is not clear: {', '.join(map(str, data))}",
-        DATA,
-        "name them: format: {label_studio: {left: FIELD, right: FIELD}}",
-    )
+    pairs = [(left, right)] if left and right else [(names[0], names[1])] if len(names) > 1 else []
+    found = next((pair for pair in (*pairs, *PAIRS) if pair[0] in data and pair[1] in data), None)
+    if found is None:
+        turns.refuse(
+            f"which fields were compared is not clear: {', '.join(map(str, data))}",
+            DATA,
+            "name them: format: {label_studio: {left: FIELD, right: FIELD}}",
+        )
+    return found
 
 
 def told(value: Any) -> str:
@@ -159,6 +161,8 @@ def _value(value: Mapping[str, Any], where: str) -> tuple[str, Any]:
         return "pairwise", value["selected"]
     if kind is None and "text" in value:
         kind, value = "textarea", {"textarea": value["text"]}
+    if kind is None and where == "pairwise":
+        turns.refuse("the comparison has no winner", where, "take the row out")
     if kind is None:
         if any(word in where for word in ("rectangle", "polygon", "brush", "keypoint", "ellipse", "video")):
             turns.refuse(MEDIA_REASON, where, "take the row out, or keep its text alone")
@@ -179,20 +183,12 @@ def _value(value: Mapping[str, Any], where: str) -> tuple[str, Any]:
     return kind, found
 
 
-def _column(names: list[str], text: str | None) -> str | None:
-    """The column with the answer: named like a label, behind the task's id (JSON-MIN), or the only one besides it."""
+def _column(names: list[str], text: str | None, behind: list[str]) -> str | None:
+    """The column with the answer: the one behind the task's id (JSON-MIN), named like a label, or the only one left."""
     others = [name for name in names if name not in ("id", text)]
-    behind = names[names.index("id") + 1 :] if "id" in names else []
-    texts = [name for name in others if name in TEXTS]
-    left = [name for name in others if name not in texts]
-    for found in (
-        [name for name in others if name in LABELS],
-        behind if behind and names.index("id") else [],
-        left if text is not None or texts else [],
-    ):
-        if len(found) == 1:
-            return found[0]
-    return None
+    left = [name for name in others if name not in TEXTS] if text is None and {*others} & {*TEXTS} else []
+    labels = [name for name in others if name in LABELS]
+    return next((found[0] for found in (behind, labels, left if text is None else others) if len(found) == 1), None)
 
 
 def _unfolded(value: Any) -> Any:
@@ -203,7 +199,3 @@ def _unfolded(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
-
-
-def _has_text(data: Mapping[str, Any]) -> bool:
-    return any(name in data for name in TEXTS)

@@ -14,19 +14,26 @@ Held in memory are digests of the held-out rows; the texts compared lie on disk.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tuneloop.data.kinship import cell, question, same_group, whole
-from tuneloop.data.moments import moment, told
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneloop.data.inspection import NONE, Inspector, Splits
+from tuneloop.data.moments import told
 from tuneloop.data.nearness import Texts
 from tuneloop.data.section import Split
-from tuneloop.errors import RecordError
-from tuneloop.rows import Record
 from tuneloop.store import Dataset
-from tuneloop.store.parquet import read_records
+
+if TYPE_CHECKING:
+    from tuneloop.data.near.others import Seeker
+    from tuneloop.data.near.search import Search
+    from tuneloop.data.parallel import Crew
 
 FILE = "certificate.json"
 SEED = 20_011
@@ -62,30 +69,33 @@ def promised(dataset: Dataset) -> Split:
     return Split.model_validate({name: said[name] for name in Split.model_fields if name in said})
 
 
-def certify_folder(folder: Path, split: Split, spill: Path) -> dict[str, Any]:
+def certify_folder(folder: Path, split: Split, spill: Path, crew: Crew | None = None) -> dict[str, Any]:
     """Compare every two splits in a folder of Parquet files.
 
     Args:
         folder: The folder with ``train.parquet`` and so on.
         split: What is promised.
         spill: A folder with room for the texts.
+        crew: Processes that share the work; None leaves all of it to this one.
     """
-    sides = _Sides(folder)
-    seen = _Seen(split)
-    for name in ("test", "validation", "train"):
-        for record in sides.records(name):
-            seen.add(name, record)
-    near, how = _near(sides, split, spill) if split.near is not None else ({}, None)
+    from tuneloop.data.near.search import Search
+
+    splits = Splits(folder)
+    search = None if split.near is None else Search(split.near, spill=spill, seed=SEED, crew=crew)
+    with ExitStack() as stack:
+        account = _Account(splits, split, search, stack)
+        for name, others in (("test", ()), ("validation", ("test",)), ("train", ("validation", "test"))):
+            account.look(name, others)
     pairs = []
-    for pair in PAIRS:
-        if all(seen.rows.get(name) for name in pair):
-            found = {**seen.found.get(pair, {}), **({"near": near[pair]} if near.get(pair) else {})}
-            pairs.append(_pair(pair, seen, split, found))
+    for one, other in PAIRS:
+        if account.rows.get(one) and account.rows.get(other):
+            found = {kind: account.found.get((one, other, kind), []) for kind in ("exact", "near", "group")}
+            pairs.append(_pair((one, other), account, {kind: which for kind, which in found.items() if which}))
     return {
         "clean": all(pair["leaks"] == 0 for pair in pairs),
-        "rows": {name: seen.rows[name] for name in ("train", "validation", "test") if name in seen.rows},
+        "rows": {name: account.rows[name] for name in ("train", "validation", "test") if name in account.rows},
         "pairs": pairs,
-        "how": _how(split, how),
+        "how": _how(split, search),
         "blind_to": list(BLIND),
     }
 
@@ -134,62 +144,69 @@ def lines(certificate: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-@dataclass
-class _Sides:
-    """The splits of a folder."""
+class _Account:
+    """What was found of the splits looked at so far: every one is compared with those before it.
 
-    folder: Path
+    Attributes:
+        split: What is promised.
+        rows: The rows of each split.
+        spans: The oldest and newest time of each.
+        found: For two splits and a kind of leak the origins of the rows of the first that are known from the second.
+    """
 
-    def records(self, *names: str) -> Iterator[Record]:
-        for name in names:
-            path = self.folder / f"{name}.parquet"
-            if path.exists():
-                yield from read_records(path)
+    def __init__(self, splits: Splits, split: Split, search: Search | None, stack: ExitStack) -> None:
+        self.split = split
+        self.rows: dict[str, int] = {}
+        self.spans: dict[str, tuple[int, int]] = {}
+        self.found: dict[tuple[str, str, str], list[str]] = {}
+        self._splits, self._search, self._stack = splits, search, stack
+        self._held: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
-
-@dataclass
-class _Seen:
-    """Digests of the held-out rows, and what of the rows that came after was among them."""
-
-    split: Split
-    rows: dict[str, int] = field(default_factory=dict)
-    spans: dict[str, list[int]] = field(default_factory=dict)
-    found: dict[tuple[str, str], dict[str, list[str]]] = field(default_factory=dict)
-    _held: dict[str, dict[str, set[int]]] = field(default_factory=dict)
-
-    def add(self, side: str, record: Record) -> None:
-        """Look for a row among the held-out ones of other sides, then hold it unless it is a training row."""
-        self.rows[side] = self.rows.get(side, 0) + 1
-        digests = {"exact": (question(record.content), whole(record.content)), "group": self._group(record)}
-        for other, held in self._held.items():
-            if other != side:
-                for kind, values in digests.items():
-                    if not held[kind].isdisjoint(values):
-                        self.found.setdefault((side, other), {}).setdefault(kind, []).append(record.origin)
-        if side != "train":
-            held = self._held.setdefault(side, {"exact": set(), "group": set()})
-            for kind, values in digests.items():
-                held[kind].update(values)
-        if self.split.by == "time" and self.split.column:
-            self._time(side, record)
-
-    def _group(self, record: Record) -> tuple[int, ...]:
-        if self.split.by != "group" or self.split.column is None:
-            return ()
-        value = cell(record, self.split.column)
-        return () if value is None else (same_group(value),)
-
-    def _time(self, side: str, record: Record) -> None:
-        try:
-            when = moment(cell(record, self.split.column or ""))
-        except RecordError:
+    def look(self, name: str, others: tuple[str, ...]) -> None:
+        """Look at a split, and whether its rows are known from others that were looked at before."""
+        chunks = self._splits.chunks(name)
+        others = tuple(other for other in others if other in self.rows)
+        if not chunks:
             return
-        span = self.spans.setdefault(side, [when, when])
-        span[0], span[1] = min(span[0], when), max(span[1], when)
+        work = Inspector(self._splits, self.split, self._seeker(others))
+        seen = list(self._search.shared(work, chunks) if self._search else map(work, chunks))
+        exact, groups = (np.concatenate(each) for each in zip(*((one.exact, one.groups) for one in seen), strict=True))
+        self.rows[name] = len(groups)
+        spans = [one.span for one in seen if one.span]
+        if spans:
+            self.spans[name] = min(first for first, _ in spans), max(last for _, last in spans)
+        for other in others:
+            held, held_groups = self._held[other]
+            known = {"exact": np.isin(exact, held).any(1), "group": np.isin(groups, held_groups[held_groups != NONE])}
+            for kind, which in known.items():
+                if which.any():
+                    self.found[name, other, kind] = self._origins(name, set(np.flatnonzero(which).tolist()))
+        if any(one.near for one in seen) and self._search:
+            for other in others:
+                self.found[name, other, "near"] = _met(self._splits, name, other, self._search)
+        if self._search:
+            self._search.counts["compared"] += sum(one.compared for one in seen)
+        self._held[name] = exact, groups
+
+    def _seeker(self, others: tuple[str, ...]) -> Seeker | None:
+        """What seeks texts near those of other splits."""
+        from tuneloop.data.near.kept import room
+        from tuneloop.data.near.others import known
+
+        if self._search is None or not others:
+            return None
+        folder = self._stack.enter_context(room(self._search.spill))
+        parts = self._search.shared(self._splits.texts, self._splits.chunks(*others))
+        return known((text for part in parts for text in part), folder, self._search)
+
+    def _origins(self, name: str, which: set[int]) -> list[str]:
+        records = enumerate(self._splits.records(*self._splits.chunks(name)))
+        return [record.origin for number, record in records if number in which]
 
 
-def _pair(pair: tuple[str, str], seen: _Seen, split: Split, found: Mapping[str, list[str]]) -> dict[str, Any]:
+def _pair(pair: tuple[str, str], seen: _Account, found: Mapping[str, list[str]]) -> dict[str, Any]:
     one, other = pair
+    split = seen.split
     counts: dict[str, int | None] = {kind: len(found.get(kind, ())) for kind in ("exact", "near", "group")}
     counts["near"] = None if split.near is None else counts["near"]
     counts["group"] = counts["group"] if split.by == "group" else None
@@ -211,47 +228,29 @@ def _pair(pair: tuple[str, str], seen: _Seen, split: Split, found: Mapping[str, 
     }
 
 
-def _near(sides: _Sides, split: Split, spill: Path) -> tuple[dict[tuple[str, str], list[str]], str]:
-    """Rows of one split whose texts are near those of another; compared pair by pair only where there are any."""
-    from tuneloop.data.near.bands import found
-    from tuneloop.data.near.search import Search
-
-    search = Search(similarity=split.near or 1.0, spill=spill, seed=SEED)
-    near = {}
-    if _met(sides, ("train",), ("validation", "test"), search):
-        for one, other in (("train", "validation"), ("train", "test")):
-            near[one, other] = _met(sides, (one,), (other,), search)
-    near["validation", "test"] = _met(sides, ("validation",), ("test",), search)
-    just = found(search.jaccard, search.shape)
-    how = (
-        f"what a row asks, and question with answer, by MinHash under hashes of their own (seed {SEED}); "
-        f"every pair met is compared exactly, {search.similarity:g} and above is near; of pairs just that alike "
-        f"{just:.1%} are met, of others more; {search.counts['compared']} pairs were compared"
-    )
-    return near, how
-
-
-def _met(sides: _Sides, texts: Iterable[str], others: Iterable[str], search: Any) -> list[str]:
-    """Origins of the rows of some splits that are near rows of others."""
+def _met(splits: Splits, name: str, other: str, search: Search) -> list[str]:
+    """Origins of the rows of a split that are near rows of another."""
     from tuneloop.data.near.others import near_to
 
-    given = Texts(enumerate(sides.records(*texts)))
-    held = Texts(enumerate(sides.records(*others)))
-    if not given.any() or not held.any():
-        return []
-    met = sorted({given.owners[pair.later] for pair in near_to(given, held, search)})
-    if not met:
-        return []
-    wanted = set(met)
-    return [record.origin for number, record in enumerate(sides.records(*texts)) if number in wanted]
+    given, held = (Texts(enumerate(splits.records(*splits.chunks(each)))) for each in (name, other))
+    met = {given.owners[pair.later] for pair in near_to(given, held, replace(search, counts=Counter()))}
+    records = enumerate(splits.records(*splits.chunks(name)))
+    return [record.origin for number, record in records if number in met]
 
 
-def _how(split: Split, near: str | None) -> dict[str, str]:
+def _how(split: Split, search: Search | None) -> dict[str, str]:
+    from tuneloop.data.near.bands import found
+
     how = {
         "exact": "digests of what a row asks and of the whole row, without regard to case, blanks and Unicode spelling"
     }
-    if near is not None:
-        how["near"] = near
+    if search is not None:
+        just = found(search.jaccard, search.shape)
+        how["near"] = (
+            f"what a row asks, and question with answer, by MinHash under hashes of their own (seed {SEED}); "
+            f"every pair met is compared exactly, {search.similarity:g} and above is near; of pairs just that alike "
+            f"{just:.1%} are met, of others more; {search.counts['compared']} pairs were compared"
+        )
     if split.by == "group":
         how["group"] = f"digests of the values of {split.column}"
     if split.by == "time":

@@ -8,7 +8,6 @@ in memory, 30 bytes a row; a row itself is read only where it is an example.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,13 @@ import msgspec
 from tuneloop.data.columns import excerpt
 from tuneloop.data.split import SIDES
 from tuneloop.rows import Record
+from tuneloop.rows.record import source_of
 from tuneloop.store import Dataset
 
 if TYPE_CHECKING:
     import numpy as np
 
 BATCH = 8192
-_PLACE = re.compile(r"(:\d+)?(#\d+)?(\+[a-z_]+\d+)*$")
 
 
 class Example(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -144,21 +143,6 @@ class _Digests:
                     found[index] = decoder.decode(row)
             start = int((self.split <= SIDES.index(side)).sum())
         return found
-
-
-def source_of(origin: str) -> str:
-    """The source that an origin names, without the line.
-
-    Example:
-        >>> source_of("faq.jsonl:12"), source_of("faq.json:1#37"), source_of("exchange:chatcmpl-1")
-        ('faq.jsonl', 'faq.json', 'exchange')
-        >>> source_of("https://api.example.com/items#3:7")
-        'https://api.example.com/items'
-        >>> source_of("faq.jsonl:12+oversample1")
-        'faq.jsonl'
-    """
-    name = _PLACE.sub("", origin)
-    return name.partition(":")[0] if name == origin and "://" not in name else name
 
 
 def _columns(dataset: Dataset, split: str, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -6,50 +6,41 @@ exact similarity join with prefix filtering (Chaudhuri, Ganti, Kaushik: A Primit
 
 With similarity s = 2 |A ∩ B| / (|A| + |B|), two texts that are near, |A| ≤ |B|, share at least s |A| shingles, which is
 s / (2 - s) |B| or more. If the shingles of every text stand in one order, then the first |A| - ⌈s |A|⌉ + 1 of A and the
-first |B| - ⌈s / (2 - s) |B|⌉ + 1 of B have one in common. Rare shingles stand first, so few texts meet by chance.
+first |B| - ⌈s / (2 - s) |B|⌉ + 1 of B have one in common. Rare shingles stand first, so few texts meet by chance, and
+nearly all that do are told apart by their sketches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tuneloop.data.near.kept import keep, keep_shelf, keep_traits, kept, kept_shelf, kept_traits
 from tuneloop.data.near.search import BATCH, Near, Search
 from tuneloop.data.near.shelf import Shelf, similarity, taken
-from tuneloop.data.near.tokens import BARE, NUMBER, Tokens, Words, mixed, shingles, tokens
+from tuneloop.data.near.signs import PLACE, Traits, batches, traits
+from tuneloop.data.near.tokens import Tokens, Words, shingles, tokens
 
 Numbers = NDArray[np.int64]
 
-SKETCH = 1 << 20
+COUNTERS = 1 << 20
 """Counters for how often shingles occur; several share one, which only makes the order a little worse."""
-ROOM = 1 << 22
+ROOM = 1 << 19
 """Most meetings of texts looked at at a time."""
+_SEEN = np.uint64(48)
 _HASH = np.uint64((1 << 48) - 1)
 
 
 class _Heads(NamedTuple):
-    """The first shingles of some texts: each one's hash, its text, and its place; and the sizes of all the texts."""
-
-    hashes: Words
-    texts: Numbers
-    places: Numbers
-    sizes: Numbers
-
-
-class _Meeting(NamedTuple):
-    """Shingles by their hash, the text of each, and its place there."""
-
-    hashes: Words
-    texts: Numbers
-    places: Numbers
-
-
-class _Index(NamedTuple):
-    """The same of all held-out texts, in few bytes."""
+    """The first shingles of some texts: each one's hash, its text, and its place."""
 
     hashes: NDArray[np.uint32]
     texts: NDArray[np.int32]
@@ -67,31 +58,36 @@ class Crossing:
 
     def __init__(self, others: Iterable[str], sides: Iterable[int], search: Search) -> None:
         self._search = search
-        self._shelf = Shelf(search.spill)
-        self._sketch = np.zeros(SKETCH, np.uint32)
-        for batch in _batches(others):
-            self._shelf.add(batch)
-            np.add.at(self._sketch, _buckets(shingles(*batch)), 1)
-        self._sides = np.fromiter(sides, np.int64)
-        self._sizes = np.zeros(len(self._shelf), np.int64)
-        self._numbers = np.zeros((2, len(self._shelf)), np.uint64)
-        short: list[_Meeting] = []
-        long: list[_Meeting] = []
-        for start in range(0, len(self._shelf), BATCH):
-            batch = self._again(start, min(start + BATCH, len(self._shelf)))
-            heads = self._heads(batch)
-            self._sizes[start : start + BATCH] = heads.sizes
-            first = heads.places < _short(heads.sizes, search.similarity)[heads.texts]
-            short.append(_Meeting(heads.hashes[first], heads.texts[first] + start, heads.places[first]))
-            long.append(_Meeting(heads.hashes, heads.texts + start, heads.places))
-            self._numbers[:, start : start + BATCH] = _numbers(batch)
-        self._short, self._long = _index(short), _index(long)
+        self._room = TemporaryDirectory(dir=search.spill)
+        folder = Path(self._room.name)
+        with Shelf(folder) as shelf:
+            counters = np.zeros(COUNTERS, np.int64)
+            for batch in search.shared(tokens, batches(others)):
+                shelf.add(batch)
+                counters += np.bincount(_counter(shingles(*batch)), minlength=COUNTERS)
+            keep(folder, seen=np.log2(counters + 1).astype(np.uint8))
+            keep(folder, sides=np.fromiter(sides, np.int64))
+            keep_shelf(folder, shelf)
+            self._seeker = Seeker(folder, replace(search, crew=None, counts={}))
+            parts = (shelf.batch(at, min(at + BATCH, len(shelf))) for at in range(0, len(shelf), BATCH))
+            each: list[Traits] = []
+            none = np.zeros(0, np.int32)
+            heads = [_Heads(none.astype(np.uint32), none, none)]
+            for at, (head, trait) in enumerate(search.shared(self._seeker.heads, parts)):
+                each.append(trait)
+                heads.append(head._replace(texts=head.texts + np.int32(at * BATCH)))
+        together = Traits.together(each)
+        keep_traits(folder, together)
+        all_heads = _Heads(*map(np.concatenate, zip(*heads, strict=True)))
+        first = all_heads.places < _short(together.sizes, search.similarity)[all_heads.texts]
+        _index(folder, "long", all_heads)
+        _index(folder, "short", _Heads(*(each[first] for each in all_heads)))
 
     def __enter__(self) -> Crossing:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._shelf.__exit__(None, None, None)
+        self._room.cleanup()
 
     def met(self, texts: Iterable[str], sides: Iterable[int]) -> Iterator[Near]:
         """All pairs of a text and a held-out one of another side that are near.
@@ -103,101 +99,125 @@ class Crossing:
         Yields:
             Pairs: ``earlier`` is the number of the held-out text, ``later`` that of the text.
         """
-        count, standing = 0, iter(sides)
-        for batch in _batches(texts):
-            size = len(batch.starts) - 1
-            side = np.fromiter(islice(standing, size), np.int64)
-            heads = self._heads(batch)
-            last, said = -1, None
-            for text, other in self._candidates(heads, _numbers(batch), side):
-                if said is None or text != last:
-                    last, said = text, taken(batch.flat[batch.starts[text] : batch.starts[text + 1]])
-                self._search.counts["compared"] += 1
-                alike = similarity(self._shelf.take(other), said, self._search.similarity, self._search.protect)
-                if alike:
-                    yield Near(other, count + text, alike)
+        standing = iter(sides)
+        parts = ((batch, np.fromiter(islice(standing, len(batch)), np.int64)) for batch in batches(texts))
+        count = 0
+        for size, pairs, compared in self._search.shared(self._seeker, parts):
+            self._search.counts["compared"] += compared
+            for near in pairs:
+                yield near._replace(later=near.later + count)
             count += size
 
-    def _candidates(self, heads: _Heads, numbers: Words, side: Numbers) -> Iterator[tuple[int, int]]:
-        """Texts and others of another side that share one of their first shingles and are of fitting sizes."""
-        if not len(self._sizes):
+
+@dataclass(frozen=True)
+class Seeker:
+    """Seeks texts near held-out ones; any process that sees the folder can do it.
+
+    Attributes:
+        folder: The held-out texts.
+        search: What is looked for.
+    """
+
+    folder: Path
+    search: Search
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Seeker, (self.folder, self.search)  # without what was opened here
+
+    def __call__(self, part: tuple[list[str], Numbers]) -> tuple[int, list[Near], int]:
+        """Seek a batch of texts; how many they were, the pairs, and how many were compared for them."""
+        texts, side = part
+        batch = tokens(texts)
+        heads, trait = self.heads(batch)
+        pairs: list[Near] = []
+        last, said, compared = -1, None, 0
+        for text, other in self._candidates(heads, trait, side):
+            if said is None or text != last:
+                last, said = text, taken(batch.flat[batch.starts[text] : batch.starts[text + 1]])
+            compared += 1
+            alike = similarity(self._index.shelf.take(other), said, self.search.similarity, self.search.protect)
+            if alike:
+                pairs.append(Near(other, text, alike))
+        return len(texts), pairs, compared
+
+    def heads(self, batch: Tokens) -> tuple[_Heads, Traits]:
+        """The first shingles of each text of a batch, rare ones in front, and the traits of the texts."""
+        found = shingles(*batch)
+        text = np.repeat(np.arange(len(batch.starts) - 1, dtype=np.uint64) << PLACE, 2 * np.diff(batch.starts))
+        seen = self._seen[_counter(found)].astype(np.uint64) << _SEEN
+        ordered = np.sort(text | seen | (found >> np.uint64(64) - _SEEN))
+        ordered = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+        trait = traits(batch, ordered)
+        owner = (ordered >> PLACE).astype(np.int32)
+        sizes = trait.sizes
+        places = np.arange(len(ordered), dtype=np.int32) - (np.cumsum(sizes) - sizes).astype(np.int32)[owner]
+        s = self.search.similarity
+        chosen = places < (sizes - np.ceil(sizes * (s / (2 - s)) - 1e-9) + 1)[owner]
+        return _Heads((ordered[chosen] & _HASH).astype(np.uint32), owner[chosen], places[chosen]), trait
+
+    @cached_property
+    def _seen(self) -> NDArray[np.uint8]:
+        return kept(self.folder, "seen")
+
+    @cached_property
+    def _index(self) -> _Index:
+        return _Index(self.folder)
+
+    def _candidates(self, heads: _Heads, trait: Traits, side: Numbers) -> Iterator[tuple[int, int]]:
+        """Texts and others of another side that share one of their first shingles and may be near."""
+        index, s = self._index, self.search.similarity
+        if not len(index.sides):
             return
-        s = self._search.similarity
-        first = heads.places < _short(heads.sizes, s)[heads.texts]
-        met: list[Numbers] = []
-        for known, chosen, smaller in ((self._short, first | True, True), (self._long, first, False)):
-            asked = _Meeting(heads.hashes[chosen], heads.texts[chosen], heads.places[chosen])
+        first = heads.places < _short(trait.sizes, s)[heads.texts]
+        met = [np.zeros(0, np.int64)]
+        for known, asked, smaller in (
+            (index.long, _Heads(*(each[first] for each in heads)), False),
+            (index.short, heads, True),
+        ):
             for text, other, place, there in _meetings(known, asked):
-                a, b = heads.sizes[text], self._sizes[other]
+                a, b = trait.sizes[text], index.traits.sizes[other]
                 fits = (b <= a) if smaller else (b >= a)
                 # Before the first that both have stands none that both have, so what is left must be enough.
                 fits &= 2 * np.minimum(a - place, b - there) >= s * (a + b) - 1e-9
-                fits &= side[text] != self._sides[other]
-                if "numbers" in self._search.protect:
-                    (count, digest), (counts, digests) = numbers[:, text], self._numbers[:, other]
-                    fits &= (count != counts) | (digest == digests)
-                met.append(np.unique(text[fits] * len(self._sizes) + other[fits]))
-        for pair in np.unique(np.concatenate([*met, np.zeros(0, np.int64)])).tolist():
-            yield divmod(pair, len(self._sizes))
-
-    def _heads(self, batch: Tokens) -> _Heads:
-        """The first shingles of each text of a batch, rare ones in front."""
-        found = shingles(*batch)
-        text = np.repeat(np.arange(len(batch.starts) - 1), 2 * np.diff(batch.starts)).astype(np.uint64)
-        seen = np.log2(self._sketch[_buckets(found)].astype(np.float64) + 1).astype(np.uint64)
-        ordered = np.sort((text << np.uint64(53)) | (seen << np.uint64(48)) | (found & _HASH))
-        ordered = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
-        owner = (ordered >> np.uint64(53)).astype(np.int64)
-        sizes = np.bincount(owner, minlength=len(batch.starts) - 1)
-        places = np.arange(len(ordered)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        s = self._search.similarity
-        kept = places < (sizes - np.ceil(sizes * (s / (2 - s)) - 1e-9) + 1)[owner]
-        return _Heads(ordered[kept] & _HASH, owner[kept], places[kept], sizes)
-
-    def _again(self, start: int, end: int) -> Tokens:
-        """The tokens of held-out texts, taken up from the disk."""
-        each = [self._shelf.tokens(index) for index in range(start, end)]
-        return Tokens(np.concatenate(each), np.cumsum([0, *map(len, each)]))
+                fits &= side[text] != index.sides[other]
+                text, other = text[fits], other[fits]
+                fits = trait.may(text, index.traits, other, self.search)
+                met.append(np.unique(text[fits] * np.int64(len(index.sides)) + other[fits]))
+        for pair in np.unique(np.concatenate(met)).tolist():
+            yield divmod(pair, len(index.sides))
 
 
-def _batches(texts: Iterable[str]) -> Iterator[Tokens]:
-    rest = iter(texts)
-    while batch := list(islice(rest, BATCH)):
-        yield tokens(batch)
+class _Index:
+    """The held-out texts of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shelf = kept_shelf(folder)
+        self.traits = kept_traits(folder)
+        self.sides = kept(folder, "sides")
+        self.long, self.short = (
+            _Heads(*(kept(folder, f"{name}_{field}") for field in _Heads._fields)) for name in ("long", "short")
+        )
 
 
-def _numbers(batch: Tokens) -> Words:
-    """How many numbers each text has, and a digest of them: as many, but others, are a difference."""
-    number = (batch.flat & NUMBER) > 0
-    return np.stack(
-        [
-            np.add.reduceat(each, batch.starts[:-1])
-            for each in (number.astype(np.uint64), mixed(batch.flat & BARE) * number)
-        ]
-    )
+def _counter(found: Words) -> Numbers:
+    return (found >> np.uint64(44)).astype(np.int64)
 
 
-def _buckets(found: Words) -> Numbers:
-    return ((found >> np.uint64(8)) & np.uint64(SKETCH - 1)).astype(np.int64)
-
-
-def _short(sizes: Numbers, s: float) -> NDArray[np.float64]:
+def _short(sizes: NDArray[np.int32], s: float) -> NDArray[np.float64]:
     """How many first shingles the smaller of two near texts needs to show one that both have."""
     return np.asarray(sizes - np.ceil(sizes * s - 1e-9) + 1)
 
 
-def _index(heads: list[_Meeting]) -> _Index:
-    """All of them in the order of 32 bits of their hashes."""
-    hashes = np.concatenate([*(each.hashes.astype(np.uint32) for each in heads), np.zeros(0, np.uint32)])
-    texts = np.concatenate([*(each.texts.astype(np.int32) for each in heads), np.zeros(0, np.int32)])
-    places = np.concatenate([*(each.places.astype(np.int32) for each in heads), np.zeros(0, np.int32)])
-    order = np.argsort(hashes, kind="stable")
-    return _Index(hashes[order], texts[order], places[order])
+def _index(folder: Path, name: str, heads: _Heads) -> None:
+    """Keep heads in the order of their hashes."""
+    order = np.argsort(heads.hashes, kind="stable")
+    keep(folder, **{f"{name}_{field}": each[order] for field, each in heads._asdict().items()})
 
 
-def _meetings(known: _Index, asked: _Meeting) -> Iterator[tuple[Numbers, Numbers, Numbers, Numbers]]:
+def _meetings(known: _Heads, asked: _Heads) -> Iterator[tuple[Numbers, ...]]:
     """Every text with every other that has one of its hashes, and the places of it; so many as there is room for."""
-    hashes = asked.hashes.astype(np.uint32)
+    order = np.argsort(asked.hashes)  # what is looked up in order is found near what was looked up before
+    hashes, texts, places = (each[order] for each in asked)
     low = np.searchsorted(known.hashes, hashes)
     count = np.searchsorted(known.hashes, hashes, side="right") - low
     some = np.flatnonzero(count)
@@ -210,5 +230,5 @@ def _meetings(known: _Index, asked: _Meeting) -> Iterator[tuple[Numbers, Numbers
         part = count[start:end]
         one = np.repeat(some[start:end], part)
         at = np.arange(part.sum()) - np.repeat(np.cumsum(part) - part, part) + np.repeat(low[start:end], part)
-        yield asked.texts[one], known.texts[at].astype(np.int64), asked.places[one], known.places[at].astype(np.int64)
+        yield texts[one].astype(np.int64), known.texts[at].astype(np.int64), places[one], known.places[at]
         start = end

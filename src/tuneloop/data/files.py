@@ -64,6 +64,12 @@ def files(source: Source, folder: Path, desk: Desk | None = None) -> tuple[list[
         return [File(path, name, reader, False, table.licence, table.facts) for path, name in table.files], {}
     scheme, mark, _ = source.path.partition("://")
     _check_reader(source, scheme if mark else "")
+    if source.revision is not None:
+        raise DataError(
+            "only a Hugging Face dataset has a revision",
+            where=source.path,
+            fix=f"leave it out, or write {HUB}owner/name",
+        )
     if mark:
         return [_fetched(source, scheme, desk)], {}
     place = folder / Path(source.path).expanduser()
@@ -177,7 +183,9 @@ def _fetched(source: Source, scheme: str, desk: Desk | None) -> File:
     remotes = {each: kind for kind in kinds.values() if issubclass(kind, Remote) for each in kind.schemes}
     if scheme not in remotes:
         known = ", ".join(f"{each}://..." for each in sorted(remotes))
-        raise DataError(f"nothing reads {scheme}://", where=source.path, fix=f"write a path, {HUB}owner/name, or {known}")
+        raise DataError(
+            f"nothing reads {scheme}://", where=source.path, fix=f"write a path, {HUB}owner/name, or {known}"
+        )
     if desk is None:
         raise DataError("it is fetched only by prepare", where=source.path, fix="name a file, folder or glob")
     reader = source.reader or _of_address(source.path) or remotes[scheme]()

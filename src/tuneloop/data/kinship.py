@@ -93,7 +93,7 @@ def near_texts(content: Content) -> tuple[str, ...]:
     if isinstance(content, Fields):
         return ()
     if isinstance(content, Text | Labeled):
-        return (content.text,) if content.text.strip() else ()
+        return (content.text.replace(PART, " "),) if content.text.strip() else ()
     if isinstance(content, Chat):
         last = max((at for at, turn in enumerate(content.messages) if turn.role == "assistant"), default=None)
         question, answer = content.messages[:last], () if last is None else content.messages[last:]
@@ -105,7 +105,8 @@ def near_texts(content: Content) -> tuple[str, ...]:
 
 
 def _joined(turns: Iterable[Message]) -> str:
-    return "\n".join(turn.content for turn in turns if turn.role != "system" and turn.content.strip())
+    said = "\n".join(turn.content for turn in turns if turn.role != "system" and turn.content.strip())
+    return said.replace(PART, " ")
 
 
 def _plain(value: Any) -> Any:

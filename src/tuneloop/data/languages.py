@@ -16,6 +16,7 @@ LOOKED_AT = 500
 """Characters of a text that decide; what follows says the same."""
 
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\w+|<[^<>\n]*>")
+_ADDRESS_SIGNS = ("@", "<", "://", "www.")  # no address is without one of them, and most texts are
 _SINGLE = {
     "hangul": "ko",
     "greek": "el",
@@ -74,7 +75,9 @@ def weigh(text: str) -> dict[str, float]:
         >>> weigh("送餐快，好吃"), weigh("用 Python 写程序"), weigh("91-33=")
         ({'zh': 1.0}, {'zh': 1.0}, {})
     """
-    said = _ADDRESS.sub(" ", prose(text[:LOOKED_AT]))
+    said = prose(text[:LOOKED_AT])
+    if any(sign in said for sign in _ADDRESS_SIGNS):
+        said = _ADDRESS.sub(" ", said)
     found = letters(said)
     if not found or (said.isascii() and not _LONG.search(said)):
         return {}
@@ -102,7 +105,7 @@ def _by_words(text: str, script: str) -> dict[str, float]:
     text = text.lower()
     if script == "latin":
         words = _WORD.findall(text)
-        hits = sum(word in _ENGLISH for word in words)
+        hits = sum(map(_ENGLISH.__contains__, words))
         if (hits > 2 and hits * 8 >= len(words)) or (hits == 2 and len(words) <= 10):
             return {"en": 1.0}
     wanted = _SEVERAL[script]

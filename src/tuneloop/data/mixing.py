@@ -7,36 +7,22 @@ are added later move no other in or out, but for those that a fixed number or sh
 from __future__ import annotations
 
 import heapq
-import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import final
 
 from pydantic import PrivateAttr
 
-from tuneloop.data.compare import source_of
-from tuneloop.data.growth import PARENT, made
-from tuneloop.data.section import Sample, Source
+from tuneloop.data.growth import made
+from tuneloop.data.section import Source
 from tuneloop.data.split import place
 from tuneloop.data.transforms import Transform
 from tuneloop.errors import DataError
 from tuneloop.rows import Drop, Record
+from tuneloop.rows.record import source_of
 
 NOT_DRAWN = "the sample does not take it"
 TOO_MANY = "its source has more training rows than the mixture takes"
-
-_MADE = re.compile(r"(\+[a-z_]+\d+)+$")
-
-
-def file_of(record: Record) -> str:
-    """The file or other source that a row came from, or the row that it was made of.
-
-    Example:
-        >>> from tuneloop.rows import Text
-        >>> file_of(made(Record.of(Text("hi"), origin="a.jsonl:1"), Text("ho"), 1, "mixture"))
-        'a.jsonl'
-    """
-    return source_of(_MADE.sub("", record.origin) if PARENT in record.meta else record.origin)
 
 
 @final
@@ -54,7 +40,7 @@ class SampledShare(Transform):
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Pass rows on whose place is below their source's share."""
         for record in records:
-            drawn = _place("sample", record, self.place.seed) < self._shares.get(file_of(record), 1)
+            drawn = _place("sample", record, self.place.seed) < self._shares.get(source_of(record.origin), 1)
             yield record if drawn else _not_drawn(record)
 
 
@@ -74,7 +60,7 @@ class SampledRows(Transform):
         current = -1
         heap: list[tuple[float, int, Record]] = []
         for index, record in enumerate(records):
-            source, wanted = self._samples.get(file_of(record), (-1, 0))
+            source, wanted = self._samples.get(source_of(record.origin), (-1, 0))
             if source != current:
                 yield from _in_order(heap)
                 current, heap = source, []
@@ -124,14 +110,14 @@ class Mixture:
         places = [array("d") for _ in self._sources]
         weighted = [0] * len(self._sources)
         for record in records:
-            at = self._of[file_of(record)]
+            at = self._of[source_of(record.origin)]
             if self._sources[at].share is not None:
                 places[at].append(_place("mixture", record, seed))
             else:
                 weighted[at] += self._times(record, at, seed)
         chosen = self._shared(places, sum(weighted))
         for record in records:
-            at = self._of[file_of(record)]
+            at = self._of[source_of(record.origin)]
             times = next(chosen[at]) if at in chosen else self._times(record, at, seed)
             if not times:
                 yield Drop(TOO_MANY, self.name, record.origin, id=record.id)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuneloop.data.kinship import TABLE, near_texts
-from tuneloop.rows import Record
+from tuneloop.rows import Labeled, Record, Text
+
+if TYPE_CHECKING:
+    from tuneloop.data.near.search import Search
 
 
 class Texts:
@@ -16,21 +19,38 @@ class Texts:
 
     Args:
         records: The rows with their numbers.
+        asked: Tells by its number whether what a row asks was asked by a row before it, so that it need not be given
+            again.
+        whole: Whether question and answer together are given, too.
 
     Attributes:
         owners: For each text given so far, the number of its row.
+        asks: For each text given so far, whether it is what its row asks.
     """
 
-    def __init__(self, records: Iterable[tuple[int, Record]]) -> None:
+    def __init__(
+        self,
+        records: Iterable[tuple[int, Record]],
+        asked: Callable[[int], bool] = lambda _: False,
+        *,
+        whole: bool = True,
+    ) -> None:
         self.owners = array("q")
+        self.asks = bytearray()
+        self._asked, self._whole = asked, whole
         self._texts = self._of(records)
         self._first: list[str] = []
 
     def _of(self, records: Iterable[tuple[int, Record]]) -> Iterator[str]:
         for number, record in records:
-            for text in () if TABLE in record.meta else near_texts(record.content):
-                self.owners.append(number)
-                yield text
+            given = () if TABLE in record.meta else near_texts(record.content)
+            asking = len(given) > 1 or isinstance(record.content, Text | Labeled)
+            for place, text in enumerate(given):
+                asks = asking and place == 0
+                if not (asks and self._asked(number)) and (place == 0 or self._whole):
+                    self.owners.append(number)
+                    self.asks.append(asks)
+                    yield text
 
     def __iter__(self) -> Iterator[str]:
         while self._first:
@@ -44,25 +64,20 @@ class Texts:
         return bool(self._first)
 
 
-def links(records: Iterable[tuple[int, Record]], similarity: float, folder: Path) -> dict[int, list[int]]:
+def links(texts: Texts, search: Search) -> dict[int, list[int]]:
     """Find for each row one near row before it of every cluster that it belongs to.
 
     Args:
-        records: The rows with their numbers, those that are placed first in front.
-        similarity: How alike two texts are wanted.
-        folder: A folder with room for the texts.
+        texts: The texts of the rows, those that are placed first in front.
+        search: What is looked for.
 
     Returns:
         For each row that has any, the numbers of such rows.
     """
     from tuneloop.data.near.pairs import near_pairs
-    from tuneloop.data.near.search import Search
 
-    texts = Texts(records)
     found: dict[int, list[int]] = {}
-    if not texts.any():
-        return found
-    for pair in near_pairs(texts, Search(similarity=similarity, spill=folder)):
+    for pair in near_pairs(texts, search):
         earlier, later = texts.owners[pair.earlier], texts.owners[pair.later]
         if earlier != later:
             found.setdefault(later, []).append(earlier)
@@ -70,29 +85,24 @@ def links(records: Iterable[tuple[int, Record]], similarity: float, folder: Path
 
 
 def crossings(
-    records: Iterable[tuple[int, Record]],
-    held: Iterable[tuple[int, Record]],
-    sides: Callable[[int], int],
-    similarity: float,
-    folder: Path,
-) -> Iterator[tuple[int, int]]:
+    texts: Texts, others: Texts, sides: Callable[[int], int], search: Search
+) -> Iterator[tuple[tuple[int, bool], tuple[int, bool]]]:
     """Find every row that is near a held-out row of another side; none is missed.
 
     Args:
-        records: The rows asked about, with their numbers.
-        held: The held-out rows, with their numbers.
+        texts: The texts of the rows asked about.
+        others: Those of the held-out rows.
         sides: Tells the side of a row by its number.
-        similarity: How alike two texts are near.
-        folder: A folder with room for the texts.
+        search: What is looked for.
 
     Yields:
-        The numbers of a row and of a held-out row that it is near to.
+        A row and a held-out row that it is near to: the number of each, and whether it is near in what it asks.
     """
     from tuneloop.data.crossing import Crossing
-    from tuneloop.data.near.search import Search
 
-    texts, others = Texts(records), Texts(held)
-    search = Search(similarity=similarity, spill=folder)
     with Crossing(others, (sides(owner) for owner in others.owners), search) as crossing:
         for pair in crossing.met(texts, (sides(owner) for owner in texts.owners)):
-            yield texts.owners[pair.later], others.owners[pair.earlier]
+            yield (
+                (texts.owners[pair.later], bool(texts.asks[pair.later])),
+                (others.owners[pair.earlier], bool(others.asks[pair.earlier])),
+            )

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from tuneloop.errors import DataError, Problem, TuneloopError
 
-ALONE = 2.0
+ALONE = 0.5
 """Seconds of the processor that the caller works alone before it starts other processes."""
 AHEAD = 3
 """Chunks that a worker has at hand, so that it does not wait for the next one."""
@@ -75,6 +75,9 @@ class Crew:
         for worker in self._workers:
             worker.end(at_once=kind is not None)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Crew, (1,)  # what a worker does is not shared any further
+
     def map(self, work: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
         """Do the work on every chunk; several may be under way, one over the results of another.
 
@@ -89,7 +92,7 @@ class Crew:
         Raises:
             DataError: A worker was killed.
         """
-        shared = self._count > 1 and _can_travel(work)
+        shared = self._count > 1 and can_travel(work)
         waiting: deque[int] = deque()
         for chunk in chunks:
             if not shared or not self._is_long():
@@ -166,7 +169,7 @@ class _Worker:
         except (EOFError, OSError):
             raise self._gone() from None
         self.busy -= 1
-        return ticket, sound, value if sound else _revived(value)
+        return ticket, sound, value if sound else revived(value)
 
     def end(self, *, at_once: bool) -> None:
         """Let the process end."""
@@ -206,7 +209,7 @@ def serve(descriptor: int) -> None:
                 ready[number] = pickle.loads(works[number])  # noqa: S301 - it comes from the parent
             results.put(pickle.dumps((ticket, True, ready[number](pickle.loads(value)))))  # noqa: S301
         except Exception as error:  # noqa: BLE001 - it is raised again, whole, in the parent
-            results.put(pickle.dumps((ticket, False, _carried(error))))
+            results.put(pickle.dumps((ticket, False, carried(error))))
     results.put(None)
     sending.join()
 
@@ -229,7 +232,7 @@ def _give_out(pipe: Connection, results: queue.SimpleQueue[bytes | None]) -> Non
             os._exit(1)  # the parent is gone, and what is still being worked on is of no use
 
 
-def _can_travel(work: Any) -> bool:
+def can_travel(work: Any) -> bool:
     """Whether another process can be given the work."""
     try:
         return b"__main__" not in pickle.dumps(work)
@@ -237,7 +240,7 @@ def _can_travel(work: Any) -> bool:
         return False
 
 
-def _carried(error: Exception) -> tuple[Any, ...]:
+def carried(error: Exception) -> tuple[Any, ...]:
     """An exception made ready for its way to the parent."""
     if isinstance(error, TuneloopError):
         return type(error), error.problems
@@ -249,8 +252,9 @@ def _carried(error: Exception) -> tuple[Any, ...]:
     return error, told
 
 
-def _revived(carried: tuple[Any, ...]) -> Exception:
-    first, second = carried
+def revived(parcel: tuple[Any, ...]) -> Exception:
+    """The exception that was made ready, with where it happened."""
+    first, second = parcel
     if isinstance(first, type):
         problems: tuple[Problem, ...] = second
         error: TuneloopError = first(problems[0].what, where=problems[0].where, fix=problems[0].fix)

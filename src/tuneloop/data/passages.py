@@ -16,6 +16,7 @@ _KEPT = re.compile(
 )
 _MARK = re.compile(r"`|~~~|^(?: {4}|\t)|^[ \t]*\||\$|\\[\[(b]", re.MULTILINE)
 
+_SIGNS = ("`", "|", "$", "\\", "    ", "\t", "~~~")  # no mark is without one of them, and most texts are
 _START = re.compile(
     r"\s*(?:from [\w.]+ import \w|import [\w.]+(?: as \w+)?;?$|(?:async )?def \w+\(|class \w+\s*[(:{]|#include\b|#!/"
     r"|public (?:static |final )*class\b|package [\w.]+;?$|using [\w.]+;|<!DOCTYPE html|<html\b|<\?(?:php|xml)\b"
@@ -46,11 +47,17 @@ def is_code(text: str) -> bool:
         return True
     if "```" in text or "~~~" in text:
         return False
-    if _DEFINITION.search(text) or (text.startswith(("    ", "\t")) and not _OUTDENTED.search(text)):
+    if ("def " in text or "class " in text) and _DEFINITION.search(text):
+        return True
+    if text.startswith(("    ", "\t")) and not _OUTDENTED.search(text):
         return True
     lines = [line for line in text.split("\n") if line.strip()]
-    hits = sum(_LINE.match(line.rstrip()) is not None for line in lines)
-    return hits > 1 and hits * 2 >= len(lines)
+    misses = len(lines) - max(2, (len(lines) + 1) // 2)  # so many lines may be prose
+    for line in lines if misses >= 0 else ():
+        misses -= _LINE.match(line.rstrip()) is None
+        if misses < 0:
+            break
+    return misses >= 0
 
 
 def pieces(text: str) -> Iterator[tuple[bool, str]]:
@@ -64,7 +71,7 @@ def pieces(text: str) -> Iterator[tuple[bool, str]]:
         [(True, 'Run '), (False, '`a  b`'), (True, ':\n'), (False, '| x  | y |'), (True, '\nDone.')]
     """
     end = 0
-    if _MARK.search(text):
+    if any(sign in text for sign in _SIGNS) and _MARK.search(text):
         for found in _KEPT.finditer(text):
             if found.start() > end:
                 yield True, text[end : found.start()]

@@ -17,16 +17,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tuneloop.data.encoding import Apart, Encoding, fit
 from tuneloop.data.growth import PARENT, Grown, Growth
 from tuneloop.data.kinship import cell, question, same_group
 from tuneloop.data.moments import moment
-from tuneloop.data.nearness import crossings, links
+from tuneloop.data.near.search import PROTECT, Search
+from tuneloop.data.nearness import Texts, crossings, links
 from tuneloop.data.roster import STEP, Roster
 from tuneloop.data.section import DataSection, Split
 from tuneloop.data.spill import Spill
 from tuneloop.data.split import SIDES, ByLabel, ByPlace, ByTime, Rule, Side
 from tuneloop.data.transforms import Place
+from tuneloop.data.transforms.near_duplicates import NearDuplicates
 from tuneloop.data.varying.growing import Augmentation
 from tuneloop.data.writing import DatasetWriter
 from tuneloop.errors import DataError
@@ -80,14 +85,14 @@ def distribute(
         for drop in roster.read(items):
             writer.drop(drop)
         progress.start("splitting rows", len(spill))
-        near = split.near if split.holds_out else None
-        placed = Placement(roster, _rule(split, roster, like), _pins(like, split), near, folder)
+        search = Search(split.near, spill=folder, crew=place.crew) if split.near and split.holds_out else None
+        placed = Placement(roster, _rule(split, roster, like), _pins(like, split), search, told_apart(section))
         for drop in placed.aside():
             writer.drop(drop)
         growths = [*growths, *([section.balance] if section.balance else [])]
         if section.augment:
             growths.append(Augmentation(section.augment, place, hide))
-        grown = _write(placed, section, seed, folder, writer, growths)
+        grown = _write(placed, section, seed, folder, writer, growths, search)
         progress.advance(len(spill))
     told = {**split.model_dump(mode="json"), "seed": seed, **placed.report()}
     return {"split": told, "growth": [each.report() for each in grown]}
@@ -100,15 +105,17 @@ class Placement:
         roster: The rows.
         rule: Where a row without kin goes.
         pins: Sides of questions and groups that an earlier version gave; those rows are placed first.
-        near: How alike two texts are kin; None does not look.
-        folder: A folder for what does not fit into memory.
+        search: How alike two texts are kin; None does not look.
+        apart: Whether near rows were told apart before, so that only what they ask can make them kin.
 
     Attributes:
         sides: For each row the index of its side in SIDES, or ASIDE.
         joined: How many rows went with their kin instead of their own way.
     """
 
-    def __init__(self, roster: Roster, rule: Rule, pins: Mapping[int, int], near: float | None, folder: Path) -> None:
+    def __init__(
+        self, roster: Roster, rule: Rule, pins: Mapping[int, int], search: Search | None, apart: bool = False
+    ) -> None:
         self._roster, self._rule, self._pins = roster, rule, pins
         self.sides = bytearray([ASIDE]) * len(roster.spill)
         self.joined = 0
@@ -117,12 +124,12 @@ class Placement:
         everyone: Sequence[int] = range(len(self.sides))
         if pins:
             everyone = sorted(everyone, key=lambda index: self._pinned(index) is None)
-        spill = roster.spill
-        self._near = {} if near is None else links(((index, spill[index]) for index in everyone), near, folder)
+        rows = ((index, roster.spill[index]) for index in everyone)
+        self._near = links(Texts(rows, self._asked(everyone), whole=not apart), search) if search else {}
         for index in everyone:
             self._place(index)
-        if near is not None:
-            self._part(everyone, near, folder)
+        if search:
+            self._part(everyone, search)
 
     def _pinned(self, index: int) -> int | None:
         return next((side for key in self._roster.keys(index) if (side := self._pins.get(key)) is not None), None)
@@ -147,7 +154,16 @@ class Placement:
         for key in keys:
             self._first.setdefault(key, index)
 
-    def _part(self, everyone: Sequence[int], near: float, folder: Path) -> None:
+    def _asked(self, rows: Sequence[int] | NDArray[np.int64]) -> Callable[[int], bool]:
+        """Tells of some rows, given in order, whether one before it asks the same."""
+        order = np.asarray(rows, np.int64)
+        first = np.unique(np.asarray(self._roster.questions)[order], return_index=True)[1]
+        repeats = np.zeros(len(self.sides), np.bool_)
+        repeats[order] = True
+        repeats[order[first]] = False
+        return repeats.tobytes().__getitem__
+
+    def _part(self, everyone: Sequence[int], search: Search) -> None:
         """Set aside who is near a row of another side nonetheless, of the two the one that was placed later.
 
         Links come from hashes, which miss a few, and do not lead on through a row that was set aside.
@@ -157,13 +173,28 @@ class Placement:
         def placed(index: int) -> int:
             return index if rank is None else rank[index]
 
-        asked = self._standing("train", "validation")
-        pairs = crossings(asked, self.held(), self.sides.__getitem__, near, folder)
-        met = {(max(pair, key=placed), min(pair, key=placed)) for pair in pairs}
+        texts, others = self._texts("train", "validation"), self._texts("validation", "test")
+        met = {
+            (max(one, other, key=placed), min(one, other, key=placed))
+            for (row, asks), (held, by) in crossings(texts, others, self.sides.__getitem__, search)
+            for one in (self._asking(row) if asks else [row])
+            for other in (self._asking(held) if by else [held])
+        }
         for later, earlier in sorted(met, key=lambda pair: (placed(pair[0]), placed(pair[1]))):
             if ASIDE not in (self.sides[later], self.sides[earlier]):
                 self.sides[later] = ASIDE
                 self._torn[later] = {self.sides[earlier]: earlier}
+
+    def _texts(self, *sides: Side) -> Texts:
+        """The texts of all rows of some sides, what several ask only once: they are all on one side."""
+        asked = self._asked(np.flatnonzero(np.isin(np.asarray(self.sides), [SIDES.index(side) for side in sides])))
+        return Texts(self._standing(*sides), asked)
+
+    def _asking(self, index: int) -> list[int]:
+        """The rows on a row's side that ask the same."""
+        same = np.asarray(self._roster.questions) == self._roster.questions[index]
+        found: list[int] = np.flatnonzero(same & (np.asarray(self.sides) == self.sides[index])).tolist()
+        return found
 
     def _standing(self, *sides: Side) -> Iterator[tuple[int, Record]]:
         numbers = {SIDES.index(side) for side in sides}
@@ -204,6 +235,15 @@ class Placement:
         if self._roster.without:
             told["without_column"] = self._roster.without
         return told
+
+
+def told_apart(section: DataSection) -> bool:
+    """Whether the last step lets no two rows pass that the split would find near, but for what its hashes miss."""
+    last = section.transforms[-1] if section.transforms else None
+    near = section.split.near
+    if near is None or not isinstance(last, NearDuplicates):
+        return False
+    return last.of == "row" and last.similarity <= near and set(last.protect) <= set(PROTECT)
 
 
 def _rule(split: Split, roster: Roster, like: Dataset | None) -> Rule:
@@ -247,6 +287,7 @@ def _write(
     folder: Path,
     writer: DatasetWriter,
     growths: Sequence[Growth],
+    search: Search | None,
 ) -> list[Grown]:
     accounts = [Grown(growth) for growth in growths]
     apart = _encoding(placed, section, writer)
@@ -273,7 +314,7 @@ def _write(
                 else:
                     grown.add(item)
             train = grown
-        leaking = _leaking(train, placed, section.split, folder) if any(each.altered for each in accounts) else {}
+        leaking = _leaking(train, placed, search) if any(each.altered for each in accounts) else {}
         for index, record in enumerate(train):
             if index in leaking:
                 writer.drop(Drop(LEAKING, STEP, record.origin, f"as {leaking[index]}", record.id))
@@ -282,16 +323,16 @@ def _write(
     return accounts
 
 
-def _leaking(train: Spill, placed: Placement, split: Split, folder: Path) -> dict[int, str]:
+def _leaking(train: Spill, placed: Placement, search: Search | None) -> dict[int, str]:
     """Of the training rows those that were made and came out as a held-out row, or near one, with its origin."""
     made = [index for index, record in enumerate(train) if PARENT in record.meta]
     asked = {question(record.content): record.origin for _, record in placed.held()}
     found = {index: asked[key] for index in made if (key := question(train[index].content)) in asked}
-    if split.near is not None:
-        origins = [record.origin for _, record in placed.held()]
-        held = ((-1 - at, record) for at, (_, record) in enumerate(placed.held()))
-        rows = ((index, train[index]) for index in made)
-        for index, at in crossings(rows, held, lambda number: int(number < 0), split.near, folder):
+    origins = [record.origin for _, record in placed.held()]
+    if search and origins:
+        held = Texts((-1 - at, record) for at, (_, record) in enumerate(placed.held()))
+        rows = Texts((index, train[index]) for index in made)
+        for (index, _), (at, _) in crossings(rows, held, lambda number: int(number < 0), search):
             found.setdefault(index, origins[-1 - at])
     return found
 

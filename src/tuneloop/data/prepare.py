@@ -13,11 +13,12 @@ with any number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from tuneloop.data.card import card
+from tuneloop.data import card
 from tuneloop.data.certificate import FILE as CERTIFICATE
 from tuneloop.data.certificate import certify_folder, leaks, promised
 from tuneloop.data.fetching.desk import Desk
@@ -32,6 +33,8 @@ from tuneloop.data.section import DataSection, Split
 from tuneloop.data.sources import OpenSource, open_sources
 from tuneloop.data.split import SIDES
 from tuneloop.data.transforms import Place
+from tuneloop.data.transforms.length import Length
+from tuneloop.data.varying.growing import growth_notes, unanswered
 from tuneloop.data.writing import DatasetWriter, write_json
 from tuneloop.errors import DataError
 from tuneloop.monitoring.progress import Progress, Silent
@@ -87,15 +90,20 @@ def _prepared(
     read: dict[str, str],
 ) -> Dataset:
     """The dataset of opened sources: found, or made."""
+    if any(file.fetched for source in sources for file, _ in source.files):
+        progress.start("looking at what was fetched")
     progress.advance(sum(len(source.files) for source in sources))
     made_from = of_value(
         {
             "version": VERSION,
-            "section": section.model_dump(mode="json", exclude={"processes"}),
+            "section": section.model_dump(mode="json", exclude={"processes", "cluster"}),
             "seed": seed,
             "files": [[file.name, digest] for source in sources for file, digest in source.files],
             "read": read,
-            "stamps": [part.at(Place(folder, store=store)).stamp() for part in (*section.transforms, *section.varied_by)],
+            "stamps": [
+                *(transform.at(Place(folder)).stamp() for transform in section.transforms),
+                *(augmenter.at(Place(folder, store=store)).stamp() for augmenter in section.varied_by),
+            ],
         }
     )
     like = store.get(Dataset, section.split.like) if section.split.like else None
@@ -108,10 +116,14 @@ def _prepared(
     sweep(store)
     with store.draft() as draft, store.draft() as spill:
         away = withheld(store, {file.name: digest for source in sources for file, digest in source.files})
-        report = _write(draft, section, sources, Place(folder, spill, seed, store), progress, away, like, made_from)
+        with Crew(section.processes) as crew:
+            place = Place(folder, spill, seed, store, crew)
+            report = _write(draft, section, sources, place, progress, away, like, made_from)
         parents = {"like": like.id} if like else {}
         fetched = {file.name: file.fetched for source in sources for file, _ in source.files if file.fetched}
         facts = {**_facts(report), **({"fetched": fetched} if fetched else {})}
+        if unanswered(report):
+            key = of_value([key, "unanswered"])  # so that the same recipe asks once more, another time
         return store.seal(Dataset, draft, parents=parents, key=key, facts=facts)
 
 
@@ -169,11 +181,12 @@ def from_records(
         _check_training(full)
         split = promised(store.get(Dataset, parents["dataset"])) if "dataset" in parents else Split()
         full["split"] = split.model_dump(mode="json")
-        full["certificate"] = certify_folder(draft, split, spill)
+        with Crew() as crew:
+            full["certificate"] = certify_folder(draft, split, spill, crew)
         full["notes"] = _notes_of_given(full)
         for note in full["notes"]:
             progress.note(note)
-        _finish(draft, full, writer)
+        _finish(draft, full)
         return store.seal(Dataset, draft, parents=parents, key=key, facts=_facts(full))
 
 
@@ -199,7 +212,8 @@ def _write(
     transforms = [*away, *samples(named), *section.transforms, *away]
     hider = Hider([transform.at(place) for transform in transforms])
     steps = [Step(transform.at(place), hider) for transform in transforms]
-    with Crew(section.processes) as crew, DatasetWriter(draft, hider) as writer:
+    workers = section.cluster.open() if section.cluster else nullcontext(place.crew or Crew(1))
+    with workers as crew, DatasetWriter(draft, hider, _tokens(section, place)) as writer:
         rows = Road(sources, steps, hider, crew, progress).items()
         placed = distribute(
             rows,
@@ -222,19 +236,22 @@ def _write(
             "dropped": writer.dropped.total(),
         },
         **writer.report(),
-        "sources": [{**source.report(), "rows": counts} for source, counts in zip(sources, _of(sources, writer), strict=True)],
+        "sources": [
+            {**source.report(), "rows": counts} for source, counts in zip(sources, _of(sources, writer), strict=True)
+        ],
         "steps": [step.report() for step in steps if step.account.dropped or not isinstance(step.transform, Withheld)],
         **placed,
+        "governance": section.governance.model_dump(mode="json"),
         "made_from": made_from,
     }
     _check_training(report)
-    report["certificate"] = certificate = certify_folder(draft, section.split, place.spill or draft)
+    report["certificate"] = certificate = certify_folder(draft, section.split, place.spill or draft, place.crew)
     if not certificate["clean"]:
         raise RuntimeError(f"the finished splits leak, so they are not sealed: {'; '.join(leaks(certificate))}")
-    report["notes"] = [*_notes(report, section), *split_notes(report)]
+    report["notes"] = [*_notes(report, section), *split_notes(report), *growth_notes(report)]
     for note in report["notes"]:
         progress.note(note)
-    _finish(draft, report, writer)
+    _finish(draft, report)
     return report
 
 
@@ -259,6 +276,14 @@ def _of(sources: list[OpenSource], writer: DatasetWriter) -> list[dict[str, Any]
             }
         )
     return told
+
+
+def _tokens(section: DataSection, place: Place) -> tuple[str, Callable[[str], int]] | None:
+    """The tokenizer that the recipe's data section names, and what counts by it."""
+    for transform in section.transforms:
+        if isinstance(transform, Length) and transform.tokenizer:
+            return transform.tokenizer, transform.at(place).tokens
+    return None
 
 
 def _notes(report: dict[str, Any], section: DataSection) -> list[str]:
@@ -308,10 +333,10 @@ def _check_training(report: dict[str, Any]) -> None:
     )
 
 
-def _finish(draft: Path, report: dict[str, Any], writer: DatasetWriter) -> None:
+def _finish(draft: Path, report: dict[str, Any]) -> None:
     write_json(draft / "report.json", report)
     write_json(draft / CERTIFICATE, report["certificate"])
-    (draft / "card.md").write_text(card(report, writer.samples), encoding="utf-8")
+    card.write(draft, report)
 
 
 def _facts(report: dict[str, Any]) -> dict[str, Any]:

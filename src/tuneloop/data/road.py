@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from tuneloop.data.clusters import Workers
 from tuneloop.data.hiding import Hider
 from tuneloop.data.ledger import FileCounts, Step
-from tuneloop.data.parallel import Crew
 from tuneloop.data.reading import Chunk
 from tuneloop.data.sources import OpenSource
 from tuneloop.data.stretch import Batch, Outcome, Stretch, batches
@@ -37,7 +37,7 @@ class Road:
     """
 
     def __init__(
-        self, sources: list[OpenSource], steps: list[Step], hider: Hider, crew: Crew, progress: Progress
+        self, sources: list[OpenSource], steps: list[Step], hider: Hider, crew: Workers, progress: Progress
     ) -> None:
         self._sources, self._steps, self._hider, self._crew, self._progress = sources, steps, hider, crew, progress
         self._counts: dict[str, FileCounts] = {}

@@ -25,7 +25,8 @@ _LETTERS = {
     "georgian": r"\u10a0-\u10ff\u1c90-\u1cbf\u2d00-\u2d2d",
 }
 _RUN = re.compile("|".join(f"(?P<{name}>[{signs}]+)" for name, signs in _LETTERS.items()) + r"|(?P<other>[^\W\d_])")
-_LATIN_ASCII = re.compile("[A-Za-z]+")
+_ASCII = re.compile("[\x00-\x7f]+")
+_NO_LETTERS = bytes(code for code in range(256) if code > 127 or not chr(code).isalpha())
 _UNSPACED = re.compile(f"[{_LETTERS['han']}{_LETTERS['kana']}{_LETTERS['bopomofo']}{_LETTERS['thai']}]")
 _UNIT = re.compile(
     f"{_UNSPACED.pattern}|(?:(?!{_UNSPACED.pattern})[^\\W_])+(?:['’](?:(?!{_UNSPACED.pattern})[^\\W_])+)*"
@@ -56,11 +57,9 @@ def letters(text: str) -> Counter[str]:
         >>> letters("用Python写 3.11")
         Counter({'latin': 6, 'han': 2})
     """
-    if text.isascii():
-        latin = sum(map(len, _LATIN_ASCII.findall(text)))
-        return Counter(latin=latin) if latin else Counter()
-    found: Counter[str] = Counter()
-    for script, run in runs(text):
+    latin = len(text.encode("utf-8", "replace").translate(None, _NO_LETTERS))
+    found = Counter(latin=latin) if latin else Counter[str]()
+    for script, run in () if text.isascii() else runs(_ASCII.sub("", text)):
         found[script] += len(run)
     return found
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from tuneloop.data.augmenters import Augmenter
 from tuneloop.data.balancers import Balancer
+from tuneloop.data.clusters import Cluster
 from tuneloop.data.encoders import Encoder
 from tuneloop.data.formats import Format
 from tuneloop.data.readers import Reader
@@ -67,14 +69,13 @@ class Source(Section):
     weight: float = Field(1, gt=0)
     """How often each training row is taken: 0.5 draws half of them, 2 takes each twice."""
     share: float | None = Field(None, gt=0, lt=1)
-    """The share of the training rows that this source shall be; the others keep theirs. Instead of ``weight``."""
+    """The share of the training rows that this source shall be; the others keep theirs. Instead of ``weight``. If every
+    source has one, only their proportions count."""
 
     @model_validator(mode="after")
     def _fits(self) -> Source:
         if self.share is not None and self.weight != 1:
             raise ValueError("weight and share say the same in two ways: give one of them")
-        if self.revision is not None and not self.path.startswith("hf://"):
-            raise ValueError("revision is of a Hugging Face dataset (hf://owner/name)")
         return self
 
 
@@ -158,6 +159,19 @@ def _augment(value: Any) -> Any:
     return {"by": value} if isinstance(value, list) else value
 
 
+class Governance(Section):
+    """Who may use the rows, for what and until when; it is kept in report and card, and training says what is over."""
+
+    purpose: str = ""
+    """What the rows may be used for."""
+    access: str = ""
+    """Who may use them."""
+    contact: str = ""
+    """Who answers for them."""
+    retention: date | None = None
+    """The last day on which they may be kept (``2027-12-31``); null sets none."""
+
+
 class DataSection(Section):
     """Raw rows in, a dataset version out."""
 
@@ -173,8 +187,12 @@ class DataSection(Section):
     """Makes training rows that ask the same in another way, after the split and the balance; null makes none."""
     encoders: list[OneOf[Encoder]] = Field(default_factory=list)
     """What writes rows of tables for the model, in this order; fitted on the training rows and kept with the model."""
+    governance: Governance = Governance()
+    """Who may use the rows, for what and until when."""
     processes: int | None = Field(None, ge=1)
     """How many processes share the work on rows, one for each core by default; it never changes the result."""
+    cluster: OneOf[Cluster] | None = None
+    """Machines that share the work on rows in place of processes of this one; it never changes the result."""
 
     @property
     def varied_by(self) -> list[Augmenter]:
@@ -187,15 +205,19 @@ class DataSection(Section):
             raise ValueError("augment.only_copies varies the copies that balance makes: give balance: oversample")
         return self
 
+    @model_validator(mode="after")
+    def _shared_once(self) -> DataSection:
+        if self.cluster is not None and self.processes is not None:
+            raise ValueError("with a cluster, its nodes do the work: leave processes out")
+        return self
 
     @model_validator(mode="after")
     def _shares(self) -> DataSection:
         shares = [source.share for source in self.sources if source.share is not None]
-        left = 1 - sum(shares)
-        if left < -1e-9 or (len(shares) < len(self.sources) and shares and left < 1e-9):
-            raise ValueError(f"the shares of the sources are {sum(shares):g} together, and leave nothing for the others")
-        if shares and len(shares) == len(self.sources) and left > 1e-9:
-            raise ValueError(f"every source has a share, and together they are {sum(shares):g}: make them 1")
+        if len(shares) < len(self.sources) and sum(shares) > 1 - 1e-9:
+            raise ValueError(
+                f"the shares of the sources are {sum(shares):g} together, and leave nothing for the others"
+            )
         return self
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tuneloop.data.augmenters import Augmenter
 from tuneloop.data.decoding import guarded
 from tuneloop.data.fetching.desk import Desk
 from tuneloop.data.files import File, files
@@ -14,7 +15,7 @@ from tuneloop.data.hiding import Hider
 from tuneloop.data.ledger import FileCounts
 from tuneloop.data.reading import Chunk, chunks
 from tuneloop.data.section import DataSection, Source
-from tuneloop.data.transforms import Place
+from tuneloop.data.transforms import Place, Transform
 from tuneloop.errors import DataError, Problem
 from tuneloop.monitoring.progress import Progress
 from tuneloop.store.digest import of_file, of_folder, of_value
@@ -127,7 +128,8 @@ def open_sources(
             sources.append(OpenSource(source, folder, desk))
         except DataError as error:
             problems += error.problems
-    for transform in (*section.transforms, *section.varied_by):
+    parts: list[Transform | Augmenter] = [*section.transforms, *section.varied_by]
+    for transform in parts:
         wanted: tuple[str, ...] = ()
         try:
             wanted = transform.at(Place(folder)).reads()
@@ -135,7 +137,7 @@ def open_sources(
             problems += [replace(problem, where=f"{transform.name}: {problem.where}") for problem in error.problems]
         for path in wanted:
             try:
-                read[path] = _digest(path, folder)
+                read[path] = digest_read(path, folder)
             except DataError as error:
                 problems += [replace(problem, where=f"{transform.name}: {path}") for problem in error.problems]
     if problems:
@@ -146,8 +148,16 @@ def open_sources(
     return sources, read
 
 
-def _digest(path: str, folder: Path) -> str:
-    """The digest of a file, or of all files below a folder, that a transform reads."""
+def digest_read(path: str, folder: Path) -> str:
+    """Digest a file, or all files below a folder, that a transform reads.
+
+    Args:
+        path: Its path, relative to the recipe.
+        folder: The recipe's folder.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     place = folder / Path(path).expanduser()
     with guarded(place):
         if place.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +11,13 @@ from typing import Any
 
 import msgspec
 
+from tuneloop.data.card.survey import Survey, histogram
 from tuneloop.data.contents import characters
 from tuneloop.data.growth import PARENT
 from tuneloop.data.hiding import Hider
-from tuneloop.data.mixing import file_of
 from tuneloop.data.split import SIDES
 from tuneloop.rows import Drop, Record, jsonl
+from tuneloop.rows.record import source_of
 from tuneloop.store.parquet import RecordWriter
 
 EXAMPLES = 3
@@ -27,6 +29,7 @@ class DatasetWriter:
     Args:
         folder: The draft's folder.
         hider: What must not be seen in the samples.
+        tokens: The name of a tokenizer, and what counts the tokens of a text by it, for the card.
 
     Attributes:
         folder: The draft's folder.
@@ -35,12 +38,15 @@ class DatasetWriter:
         lengths: For each split, records by the length of their texts: ``{split: {first power of two above: count}}``.
         dropped: Drops by step and reason.
         examples: For each step and reason, a few of the drops.
-        samples: For each split, its first contents.
+        survey: What the card says of the rows themselves.
     """
 
-    def __init__(self, folder: Path, hider: Hider | None = None) -> None:
+    def __init__(
+        self, folder: Path, hider: Hider | None = None, tokens: tuple[str, Callable[[str], int]] | None = None
+    ) -> None:
         self.folder = folder
         self._hider = hider or Hider()
+        self._tokens = tokens
         self._stack = ExitStack()
         self._writers: dict[str, RecordWriter] = {}
         self._drops = self._stack.enter_context((folder / "dropped.jsonl").open("wb"))
@@ -49,7 +55,7 @@ class DatasetWriter:
         self.lengths: dict[str, Counter[int]] = {}
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.examples: dict[tuple[str, str], list[Drop]] = {}
-        self.samples: dict[str, list[str]] = {}
+        self.survey = Survey()
 
     def __enter__(self) -> DatasetWriter:
         return self
@@ -75,11 +81,10 @@ class DatasetWriter:
             self._writers[split] = self._stack.enter_context(RecordWriter(self.folder / f"{split}.parquet"))
         self._writers[split].add(record)
         self.kinds[type(record.content).__name__.lower()] += 1
-        self.files[file_of(record), split, PARENT in record.meta] += 1
-        self.lengths.setdefault(split, Counter())[characters(record.content).bit_length()] += 1
-        samples = self.samples.setdefault(split, [])
-        if len(samples) < EXAMPLES:
-            samples.append(self._hider.excerpt(record.content, 400))
+        self.files[source_of(record.origin), split, PARENT in record.meta] += 1
+        size = characters(record.content)
+        self.lengths.setdefault(split, Counter())[size.bit_length()] += 1
+        self.survey.add(split, record, size)
 
     def drop(self, drop: Drop) -> None:
         """Write a row that was set aside."""
@@ -108,19 +113,8 @@ class DatasetWriter:
                 for (step, reason), count in sorted(self.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
             ],
             "characters": {split: histogram(lengths) for split, lengths in sorted(self.lengths.items())},
+            "survey": self.survey.report(self._hider, self._tokens),
         }
-
-
-def histogram(lengths: Counter[int]) -> list[dict[str, int]]:
-    """Rows by their characters, in ranges that double: ``{"from": 64, "below": 128, "rows": 7}``.
-
-    Example:
-        >>> histogram(Counter({0: 1, 3: 2}))
-        [{'from': 0, 'below': 1, 'rows': 1}, {'from': 4, 'below': 8, 'rows': 2}]
-    """
-    return [
-        {"from": 2 ** (bits - 1) if bits else 0, "below": 2**bits, "rows": lengths[bits]} for bits in sorted(lengths)
-    ]
 
 
 def write_json(path: Path, value: Any) -> None:

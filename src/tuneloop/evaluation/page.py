@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuneloop.evaluation import cards, curves, summary
 from tuneloop.evaluation.labels import MATRIX
+from tuneloop.monitoring.page import environment
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
-LONGEST = 1200
 _RIGHT, _WRONG = "right", "wrong"
 
 
@@ -24,23 +21,13 @@ def render(told: dict[str, Any]) -> str:
     Returns:
         A whole HTML document. Everything in it that came from rows, answers or the recipe is escaped.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    pages = environment(Path(__file__).parent)
+    pages.filters |= {
         "title": summary.title,
         "spoken": summary.spoken,
-        "short": short,
         "change": change,
-        "figure": cards.figure,
-        "breakable": breakable,
         "yaml": as_yaml,
         "mark": mark,
     }
@@ -51,7 +38,7 @@ def render(told: dict[str, Any]) -> str:
         "Environment": cards.environment(told["environment"]),
         "What learning did": cards.receipts(told["receipts"]),
     }
-    template = environment.get_template("page.html.jinja")
+    template = pages.get_template("page.html.jinja")
     return template.render(**told, widest=MATRIX, curves=Markup(drawn), cards=facts, hero=hero(told))  # noqa: S704 - numbers only
 
 
@@ -90,18 +77,6 @@ def change(figure: str, before: float, after: float) -> str:
     if figure in ("loss", "perplexity", "rewards/margins"):
         return _signed(100 * (after - before) / before, " %") if before else ""
     return _signed(100 * (after - before), " points")
-
-
-def short(text: str) -> str:
-    """A long text cut for the page; ``answers.jsonl`` has all of it."""
-    return text if len(text) <= LONGEST else text[:LONGEST] + f" … ({len(text):,} characters)"
-
-
-def breakable(text: str) -> Markup:
-    """A text that may be broken after a comma, so that JSON folds where a reader would fold it."""
-    from markupsafe import Markup, escape
-
-    return escape(text).replace(",", Markup(",<wbr>"))
 
 
 def as_yaml(value: dict[str, Any]) -> str:

@@ -114,7 +114,7 @@ def assess(
         hidden_size=int(text.hidden_size),
         vocabulary=vocabulary_size(inner),
         context=getattr(text, "max_position_embeddings", None),
-        licence=_licence(folder),
+        licence=licence_of(folder),
         memory={
             **_weights(model, quantized, state_bytes),
             "activations": kept + _copies(model, dtype),
@@ -197,7 +197,15 @@ def _logits(model: Any, count: int, size: int) -> int:
     return held * (size * outputs + 3 * FP32 * min(outputs, TILE))
 
 
-def _licence(folder: Path) -> str:
+def licence_of(folder: Path) -> str:
+    """What a model's folder says of its licence: its card's identifier, or the first line of a licence file.
+
+    Args:
+        folder: The model's folder.
+
+    Returns:
+        Empty where it says nothing.
+    """
     card = folder / "README.md"
     if card.is_file():
         found = re.search(r"^license:\s*[\"']?([\w.+-]+)", card.read_text(encoding="utf-8", errors="replace"), re.M)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -144,3 +145,24 @@ def asked(content: Content) -> Any:
     if isinstance(content, Fields):
         return {name: value.strip() if isinstance(value, str) else value for name, value in content.values.items()}
     return content.text.strip()
+
+
+_PLACE = re.compile(r"(#\d+)?(:\d+)?(#\d+)?$")
+_MADE = re.compile(r"(\+[a-z_]+\d+)+$")
+
+
+def source_of(origin: str) -> str:
+    """The file or other source that an origin names, without the place in it and without what was made of the row.
+
+    Example:
+        >>> source_of("faq.jsonl:12"), source_of("faq.json:1#37"), source_of("exchange:chatcmpl-1")
+        ('faq.jsonl', 'faq.json', 'exchange')
+        >>> source_of("https://api.example.com/items#3:7"), source_of("faq.jsonl:12+oversample1")
+        ('https://api.example.com/items', 'faq.jsonl')
+    """
+    file, _, line = origin.rpartition(":")
+    if file and line.isdigit() and "#" not in file:
+        return file  # what nearly all origins are like
+    row = _MADE.sub("", origin)
+    name = _PLACE.sub("", row)
+    return name.partition(":")[0] if name == row and "://" not in name else name

@@ -20,7 +20,8 @@ class Dataset(Artifact):
     """Splits as Parquet, the rows set aside with reasons, a report and a card.
 
     Files: ``train.parquet``, ``validation.parquet``, ``test.parquet`` (those that have rows),
-    ``dropped.jsonl``, ``report.json``, ``card.md``, and ``encoders.json`` where the recipe has encoders.
+    ``dropped.jsonl``, ``report.json``, ``certificate.json``, ``card.md``, ``card.html``, and ``encoders.json`` where
+    the recipe has encoders.
     """
 
     kind: ClassVar[str] = "dataset"

@@ -86,15 +86,29 @@ def write_records(path: Path, records: Iterable[Record]) -> int:
     return writer.count
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Read the records back, in stored order."""
+def row_groups(path: Path) -> int:
+    """How many row groups a file of records has."""
     import pyarrow.parquet as pq
 
-    decoder = msgspec.json.Decoder(Record)
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=BATCH, columns=["record"]):
-            for value in batch.column(0):
-                yield decoder.decode(value.as_py())
+        return int(file.num_row_groups)
+
+
+def read_records(path: Path, group: int | None = None) -> Iterator[Record]:
+    """Read the records back, in stored order.
+
+    Args:
+        path: The file.
+        group: The row group to read; None reads all.
+    """
+    import pyarrow.parquet as pq
+
+    decode = msgspec.json.Decoder(Record).decode
+    with pq.ParquetFile(path) as file:
+        groups = None if group is None else [group]
+        for batch in file.iter_batches(batch_size=BATCH, columns=["record"], row_groups=groups):
+            for value in batch.column(0).to_pylist():
+                yield decode(value)
 
 
 def _schema(pa: Any) -> Any:

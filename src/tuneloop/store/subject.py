@@ -19,6 +19,7 @@ from tuneloop.errors import DataError
 from tuneloop.rows import Content, Record
 
 _WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_MADE = re.compile(r"(?:\+[a-z][a-z_]*[0-9]+)+$")  # how the origin of a row made of another goes on
 _TOKEN = re.compile(rf"\d|[{_WIDE}]|[^\W\d_{_WIDE}]+|\ue000")
 _BREAK = " \ue000 "
 _ALONE = re.compile(rf"[{_WIDE}\ue000]")
@@ -161,13 +162,14 @@ class Search:
         return False
 
     def record(self, record: Record, sha256: str = "") -> bool:
-        """Whether a record is one that is looked for, or names a subject.
+        """Whether a record is one that is looked for, was made of one, or names a subject.
 
         Args:
             record: The record.
             sha256: Digest of the file its origin names, where it is known.
         """
-        if sha256 and self._places and place_mark(record.origin, sha256, self._salt).digest in self._places:
+        origin = _MADE.sub("", record.origin) if "parent" in record.meta else record.origin
+        if sha256 and self._places and place_mark(origin, sha256, self._salt).digest in self._places:
             return True
         if self._rows and row_mark(record.content, self._salt).digest in self._rows:
             return True

@@ -9,6 +9,7 @@ import msgspec
 
 from tuneloop.errors import StoreError
 from tuneloop.rows import Exchange, Message
+from tuneloop.rows.record import source_of
 from tuneloop.store.artifact import Manifest
 from tuneloop.store.exchanges import Exchanges
 from tuneloop.store.kinds import Dataset
@@ -21,11 +22,12 @@ ANSWERS = ("chatcmpl-", "cmpl-")
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Training rows by where they came from: the file (or ``exchange``), how many, and the first few origins."""
+    """Training rows by where they came from: file (or ``exchange``), how many, the first few origins, licence."""
 
     name: str
     rows: int
     first: list[str]
+    licence: str = "not stated"
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -100,14 +102,22 @@ def _rows(dataset: Dataset, exchange: Exchange | None) -> tuple[list[Source], li
     alike: list[str] = []
     question = _last_question(exchange.request) if exchange else None
     for record in dataset.records("train"):
-        source = record.origin.rpartition(":")[0] or record.origin
+        source = source_of(record.origin)
         counts[source] += 1
         if len(first.setdefault(source, [])) < SHOWN:
             first[source].append(record.origin)
         messages: tuple[Message, ...] = getattr(record.content, "messages", ())
         if question and any(message.role == "user" and message.content.strip() == question for message in messages):
             alike.append(record.origin)
-    return [Source(name, rows, first[name]) for name, rows in counts.most_common()], alike[:SHOWN]
+    stated = _licences(dataset)
+    sources = [Source(name, rows, first[name], stated.get(name, "not stated")) for name, rows in counts.most_common()]
+    return sources, alike[:SHOWN]
+
+
+def _licences(dataset: Dataset) -> dict[str, str]:
+    """The licence of each source file, where it is stated."""
+    sources = dataset.report.get("sources", [])
+    return {file["file"]: source["licence"] for source in sources for file in source["files"] if source["licence"]}
 
 
 def _last_question(request: dict[str, Any]) -> str | None:

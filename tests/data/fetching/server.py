@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -65,10 +65,8 @@ def serving(answer: Callable[[str, dict[str, str], int], Said]) -> Iterator[Serv
             self.end_headers()
             if said.slow:
                 time.sleep(said.slow)
-            try:
+            with suppress(OSError):
                 self.wfile.write(said.data[: len(said.data) - said.cut])
-            except OSError:
-                pass
 
         def log_message(self, *args: Any) -> None:
             pass

@@ -24,13 +24,8 @@ class Insert(LookedUp):
             if sum(map(len, put.values())) == count:
                 break
             others = self.thesaurus.of(pieces, at)
-            places = [
-                place
-                for place, piece in enumerate(pieces)
-                if piece.free and piece.sentence == pieces[at].sentence and not begins(pieces, place)
-                and (piece.han or pieces[place - 1].text.endswith(" ")) and piece.han == pieces[at].han
-            ]
-            if others and places:
+            places = _places(pieces, at) if others else []
+            if places:
                 word = cased(random.choice(others), "a")
                 put.setdefault(random.choice(places), []).append(word if pieces[at].han else f"{word} ")
         found: list[Piece] = []
@@ -38,3 +33,16 @@ class Insert(LookedUp):
             found += [Piece(word) for word in put.get(at, ())]
             found.append(piece)
         return found
+
+
+def _places(pieces: Sequence[Piece], at: int) -> list[int]:
+    """The words of the sentence of a word before which it may be put in: those of its script, but for the first."""
+    return [
+        place
+        for place, piece in enumerate(pieces)
+        if piece.free
+        and piece.sentence == pieces[at].sentence
+        and piece.han == pieces[at].han
+        and (piece.han or pieces[place - 1].text.endswith(" "))
+        and not begins(pieces, place)
+    ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_COMMA = 0xFF0C  # between two numbers the full-width comma never parts thousands, as the plain one may
+_KEPT = (0xFF01, 0xFF0C)  # unlike the plain ones they end no password and part no thousands
 _PLAIN = {
-    **{sign: sign - 0xFEE0 for sign in range(0xFF01, 0xFF5F) if sign != _COMMA},
+    **{sign: sign - 0xFEE0 for sign in range(0xFF01, 0xFF5F) if sign not in _KEPT},
     **dict.fromkeys((0xA0, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B)), ord(" ")),
     **dict.fromkeys((*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63), ord("-")),
     0xFE6B: ord("@"),

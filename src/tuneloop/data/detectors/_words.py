@@ -22,9 +22,9 @@ _WORDS = {
     "other": (
         r"orders?|driver|licen[cs]e|permit|invoice|tracking|serial|isbn|issn|imei|sku|model|part|ticket"
         r"|case (?:no|number)|reference|ref|version|ver|build|zip|postal|flight|receipt|transaction|batch|patent|doi"
-        r"|hash|checksum|timestamp",
+        r"|hash|checksum|timestamp|lottery|winning",
         "订单|单号|运单|快递|流水|编号|序列|邮编|工号|学号|批号|批次|型号|货号|条码|商品码|专利|发票|版本|驾驶证|驾照"
-        "|执照|许可证|时间戳|票号|案号|校验",
+        "|执照|许可证|时间戳|票号|案号|校验|中奖|开奖|彩票",
     ),
     "phone": (
         r"(?:tele|cell|mobile |smart)?phones?|mobile|tel|cell|fax|whats ?app|viber|call(?:ing|ed)?|contact|dial"
@@ -46,7 +46,7 @@ _KINDS = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(
-    r"[^A-Za-z\u4e00-\u9fff.!?\n]{0,6}(?:(?:is|was|of|id|no\.?|number|为|是|码|号|[A-Z]{1,4})[^A-Za-z.!?\n]{0,3}){0,3}"
+    r"[^A-Za-z\u4e00-\u9fff.!！?\n]{0,6}(?:(?:is|was|of|id|no\.?|number|为|是|码|号|[A-Z]{1,4})[^A-Za-z.!?\n]{0,3}){0,3}"
 )
 _TIGHT = ("other", "account")
 _REACH = 40

@@ -20,7 +20,14 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
         r"gl(?:pat|dt|rt|ptt|cbt|oas)-[\w-]{20,300}",
     ),
     "slack": (("xox", "xapp-"), r"(?:xox[abceoprs]-|xapp-\d-)[A-Za-z0-9-]{10,250}"),
-    "slack_hook": (("hooks.slack.com",), r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{20,100}"),
+    "hooks": (
+        ("hooks.slack.com", "/api/webhooks/", "/bot/v2/hook/", "/webhook/send?key=", "/robot/send?access_token="),
+        r"(?:https?://)?(?:hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/]{20,100}"
+        r"|(?:[a-z]+\.)?discord(?:app)?\.com/api/webhooks/\d{15,20}/[\w-]{30,100}"
+        r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/[0-9a-f-]{30,40}"
+        r"|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=[0-9a-f-]{30,40}"
+        r"|oapi\.dingtalk\.com/robot/send\?access_token=[0-9a-f]{40,80})",
+    ),
     "stripe": (("_live_", "_test_", "whsec_"), r"(?:[spr]k_(?:live|test)_|whsec_)[A-Za-z0-9]{10,250}"),
     "google": (("AIza", "GOCSPX-", "ya29."), r"AIza[\w-]{35}|GOCSPX-[\w-]{28}|ya29\.[\w-]{20,1000}"),
     "openai": (("sk-",), r"sk-(?:(?:proj|svcacct|admin|None|or-v1|lf)-[\w-]{20,300}|[A-Za-z0-9]{20,100})"),
@@ -39,6 +46,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "databricks": (("dapi",), r"dapi[0-9a-f]{32}(?:-\d)?"),
     "mailgun": (("key-",), r"key-[0-9a-z]{32}"),
     "mailchimp": (("-us",), r"[0-9a-f]{32}-us\d{1,2}"),
+    "zhipu": ((".",), r"[0-9a-f]{32}\.[A-Za-z0-9]{16}"),
     "square": (("sq0",), r"sq0(?:atp|csp|idp)-[\w-]{22,60}"),
     "azure": (("AccountKey=", "SharedAccessKey="), r"(?<=Key=)[A-Za-z0-9+/]{40,90}={0,2}"),
     "models": (("gsk_", "xai-", "r8_", "pplx-", "tvly-"), r"(?:gsk_|xai-|r8_|pplx-|tvly-(?:dev-)?)[A-Za-z0-9]{28,120}"),

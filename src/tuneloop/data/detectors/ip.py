@@ -13,6 +13,7 @@ from tuneloop.data.detectors._text import after_hexadecimal, nearest
 
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _FOUR = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}(?![0-9A-Za-z_]|\.[0-9A-Za-z]|-\d)", re.ASCII)
+_DOTTED = re.compile(r"[0-9]\.[0-9]")
 _INSIDE = re.compile(r"[0-9A-Za-z_.]\Z|\d-\Z")
 _SIX = re.compile(
     r"(?<![0-9A-Za-z_.])(?<!::)(?=::|[0-9A-Fa-f])(?:[0-9A-Fa-f]{0,4}:){2,7}"
@@ -23,6 +24,8 @@ _VERSION = re.compile(
     r"[^0-9A-Za-z.!?\n]{0,3}(?:is |为|是|号)?\Z",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"[A-Z]\w*/\Z")
+_OF_VERSION = re.compile(r" ?(?:版本|版(?!主))")
 _ADDRESS = re.compile(
     r"(?P<address>\bip(?:v4|v6)?\b|address|server|host|ping|gateway|subnet|\bdns\b|login|connect|地址|服务器|主机|网关|登录)",
     re.IGNORECASE,
@@ -46,7 +49,7 @@ class Ip(Detector):
             >>> [text[span.start : span.end] for span in Ip().find(text)]
             ['192.0.2.17', '2001:db8::8a2e:370:7334']
         """
-        if text.count(".") > _PLAIN_SIX - 1:
+        if text.count(".") > _PLAIN_SIX - 1 and _DOTTED.search(text):
             yield from self._four(text)
         if text.count(":") > 1:
             yield from self._six(text)
@@ -68,7 +71,12 @@ class Ip(Detector):
             if numbers[0] in (0, 127, 255) or _INSIDE.search(text, max(0, start - 2), start):
                 continue
             told = nearest(text, start, _ADDRESS, 24)
-            if (told or max(numbers) > 9) and not _VERSION.search(text, max(0, start - 16), start):
+            version = (
+                _VERSION.search(text, max(0, start - 16), start)
+                or _NUMBERED.search(text, max(0, start - 16), start)
+                or _OF_VERSION.match(text, found.end())
+            )
+            if (told or max(numbers) > 9) and not version:
                 yield self.span(*found.span(), 0.95 if told else 0.85)
 
     def _six(self, text: str) -> Iterator[Span]:

@@ -9,26 +9,44 @@ from typing import ClassVar, final
 from tuneloop.data.detectors import Detector, Span
 from tuneloop.data.detectors._entropy import is_random
 
-_WORD = r"pass(?:word|wd|phrase|code)|pwd|\bpass|登录密码|密码|口令"
+_WORD = (
+    r"pass(?:word|wort|wd|phrase|code)|pwd|(?<![a-z])(?:pass|pw|contraseña|mot de passe)|requirepass|登录密码|密码|口令"
+)
 _KEY = (
     r"(?:api|access|auth|secret|private|account|encryption|signing|app)[_ -]?key(?:[_ -]?(?:id|secret))?"
     r"|secret|token|credentials?|密钥|秘钥|令牌"
 )
 _CUES = (
-    *("pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "secret", "Secret", "SECRET", "token", "Token", "TOKEN"),
-    *("key", "Key", "KEY", "redential", "REDENTIAL", "密码", "口令", "密钥", "秘钥", "令牌"),
+    *("pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "pw:", "pw=", "ontrase", "BY '", "by '", "secret", "Secret", "SECRET", "token", "Token", "TOKEN"),
+    *("key", "Key", "KEY", "redential", "REDENTIAL", "密码", "口令", "密钥", "秘钥", "令牌", "mysql", "mariadb", "curl "),
+)
+_SAYS = (
+    r"(?: [a-z'-]{1,20}){0,5} (?:is|was|to):?(?= )"  # the password for the printer is, ... was changed to
+    r"|[\u4e00-\u9fff]{0,6}[为是成]:?"  # 密码已经改成
 )
 _NAMED = re.compile(
     rf"(?:(?P<word>{_WORD})|(?P<key>{_KEY}))(?:[_-]?(?:hash|value|\d))?(?P<close>[\"'`*]{{0,3}}) {{0,4}}"
-    r"(?P<sign>:=|=>|==?|[:]|\bis:?(?= )|应?[为是][:]?) {0,4}(?P<prefix>[rbuf]?)(?P<quote>\\?[\"'`]|\*\*)?"
-    r"(?P<value>[!-~]{4,512})",
+    rf"(?P<sign>:=|=>|==?|[:]|(?P<said>{_SAYS})|(?<=\w)>(?! )) {{0,4}}"
+    r"(?:[rbuf]?(?P<quote>\\?[\"'`]|\*\*|[“「]))?(?P<value>[!-~]{4,512})",
     re.IGNORECASE,
 )
-_BARE_END = re.compile(r"[\s\"'`,;<>)\]}&|]|\\")
-_CALL = re.compile(
-    r"[\w.]*[(\[{]|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|\$[{(A-Za-z_]|%[\w{(]|<|\{|\.\.\.|\*{3}|process\.env|os\.environ"
+_BESIDE = re.compile(  # no sign at all: password hunter2, 密码“hunter2”, mysql -phunter2, curl -u ann:hunter2
+    rf"(?:(?<![a-z])(?:password|passwort|passwd|pwd|passphrase|passcode|requirepass|identified by)|(?P<key>(?<![a-z])(?:{_KEY})))"
+    r" {1,2}[\"'`“「]?(?P<value>[!-~]{6,512})|(?:密码|口令) {0,2}[\"'`“「]?(?P<tight>[!-~]{6,512})"
+    r"|\b(?:(?:mysql|mariadb)[\w-]{0,20} [^\n|;]{0,80}?-p|sshpass -p {0,2}|curl [^\n|;]{0,80}?-u {0,2}[\w.@-]{1,40}:)"
+    r"(?P<command>[!-~]{4,512})",
+    re.IGNORECASE,
 )
-_LEAST, _LEAST_KEY = 6, 16
+_BARE_END = re.compile(r"[\s\"'`,;<>)\]}|]|\\|&(?:amp;)?(?=[\w.%-]{1,40}=)")
+_CALL = re.compile(
+    r"[\w.]*[(\[{]|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|\$[{(A-Za-z_]|%(?:[{(]|[a-z](?!\w))|<|\{|\.\.\.|\*{3}|process\.env|os\.environ"
+)
+_TERM = re.compile(
+    r"(?:sha|md|aes|des|rsa|hs|rs|base|utf|ascii|argon|pbkdf|oauth|saml|ldap|wpa|win|python|php|html|web|ip)[-_]?\d\S*"
+    r"|v?\d+(?:\.\d+)+\S*|(?:[a-z]{2,}|\d{1,4}(?:st|nd|rd|th)?)(?:[_./-](?:[a-z]{2,}|\d{1,4}))+|\d+[a-z]+",
+    re.IGNORECASE,
+)
+_LEAST, _LEAST_KEY, _LEAST_BESIDE = 6, 16, 20
 _PIN = 4
 
 
@@ -55,6 +73,14 @@ class Password(Detector):
             if self._is_secret(found, value):
                 yield self.span(start, end, 0.85)
                 at = end
+        for found in _BESIDE.finditer(text):
+            group = str(found.lastgroup)
+            end = _bare_end(text, *found.span(group))
+            value = text[found.start(group) : end]
+            if found["key"] and is_random(value, _LEAST_BESIDE):
+                yield self.span(found.start(group), end, 0.8)
+            elif not found["key"] and _is_mixed(value) and not _CALL.match(value) and not _TERM.fullmatch(value):
+                yield self.span(found.start(group), end, 0.8)
 
     def same(self, value: str) -> str:
         """The password as it is."""
@@ -67,13 +93,17 @@ class Password(Detector):
             return is_random(value, _LEAST_KEY)
         digits, letters = any(map(str.isdigit, value)), any(map(str.isalpha, value))
         signs = any(not sign.isalnum() and sign not in "_-." for sign in value)
-        if found["sign"].lower().startswith("is") and not found["quote"]:
-            return len(value) >= _LEAST and digits and letters
+        if found["said"] and found["said"][0] == " " and not found["quote"]:
+            return _is_mixed(value) and (found["said"].lower().strip(" :") == "is" or not _TERM.fullmatch(value))
         if not letters and not signs:
             return len(value) >= _LEAST or (bool(found["quote"]) and len(value) >= _PIN)
         return len(value) >= _LEAST and (
             (digits and letters) or (signs and digits + letters > 0 and bool(found["quote"]))
         )
+
+
+def _is_mixed(value: str) -> bool:
+    return len(value) >= _LEAST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
 
 def _value_end(text: str, found: re.Match[str]) -> int:
@@ -83,6 +113,11 @@ def _value_end(text: str, found: re.Match[str]) -> int:
     if quote:
         close = text.find(quote, start, stop)
         return close if close >= 0 else stop
+    return _bare_end(text, start, stop)
+
+
+def _bare_end(text: str, start: int, stop: int) -> int:
+    """Where a word without quotation marks ends; an exclamation mark is taken as its last sign, as passwords have it."""
     end = _BARE_END.search(text, start, stop)
     stop = end.start() if end else stop
-    return stop - (text[stop - 1] in ".!?:" and stop - start > _PIN)
+    return stop - (text[stop - 1] in ".?:" and stop - start > _PIN)

@@ -25,7 +25,7 @@ _FORMS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
     for form, certainty in (
         (rf"(?:\(?(?:\+|00)?86\)?[ -]{{0,2}})?(?:{_MOBILE})", 0.9),
         (r"\+1[ .-]?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]?\d{4}", 0.92),
-        (rf"\(?\+{_COUNTRY}\)?(?:[ .-]?\(\d{{1,5}}\))?(?:[ ./-]{{0,2}}\d){{4,13}}", 0.9),
+        (rf"\(?\+{_COUNTRY}\)?(?:[ .-]?\(\d{{1,5}}\)|[ .-]?\d{{2,5}} ?/)?(?:[ .-]{{0,2}}\d){{4,13}}", 0.9),
         (rf"00{_COUNTRY}(?:[ .()-]{{1,2}}\d+){{2,5}}", 0.85),
         (rf"(?:(?:\+|00)?86[ -]?)?(?:\({_AREA}\) ?|{_AREA}[ -]{{0,3}})[2-8]\d{{2,3}}[ -]?\d{{4}}(?:-\d{{1,5}})?", 0.85),
         (r"[48]00[ -]?(?:\d{3}[ -]?\d{4}|\d{4}[ -]\d{3})", 0.8),
@@ -33,7 +33,7 @@ _FORMS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
         (r"001[ .-]\d{3}[ .-]\d{3}[ .-]\d{4}", 0.85),
         (r"\(0\d{1,4}\) ?\d{2,4}(?:[ -]?\d{2,4}){1,3}", 0.85),
         (r"\([1-9]\d\) ?\d{4,5}-\d{4}", 0.85),
-        (r"0\d{1,4}[ /-]\d{2,4}(?:[ -]\d{2,4}){1,3}|0\d{2,4}[ /-]\d{5,8}", 0.75),
+        (r"0\d{1,4}[ /-]\d{2,4}(?:[ -]\d{2,4}){1,3}|0\d{2,4}(?:[ -]| ?/ ?)\d{5,8}", 0.75),
         (r"0[1-9](?:[ .-]\d\d){4}", 0.8),
     )
 )
@@ -53,7 +53,7 @@ _UNIT = re.compile(
     r"|[.:]\d|,\d{3}(?![\d -]\d|\d)| ?[*^×÷] ?\d| ?=|[-/_]?[a-z_]\w",
     re.IGNORECASE,
 )
-_SUM = re.compile(r"(?:\d ?[*^×÷+=]|[$¥￥€£%×÷]) ?\Z|\d[.-]\Z|(?<!\d)\d{1,3}[,/]\Z|[A-Za-z_]/\Z|[0-9A-Za-z_]_\Z")
+_SUM = re.compile(r"(?:\d ?[*^×÷+=]|[$¥￥€£%×÷]) ?\Z|\d[.-]\Z|(?<![\d转机x#-])\d{1,3}[,/]\Z|[A-Za-z_]/\Z|[0-9A-Za-z_]_\Z")
 _HYPHEN = re.compile(r"[A-Za-z_]-\Z")
 _AFTER = re.compile(
     r" ?[-–,(（:]? ?(?:(?:office|fax|mobile|cell|home|work|tel|phone|landline|whatsapp)"
@@ -61,6 +61,9 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"\d\D?\d{2,4} \d\Z")
+_PAIRS = re.compile(r"\d\d(?: \d\d)+")
+_ONE_MORE = re.compile(r" \d{1,2}(?!\d)")
+_ONE_LESS = re.compile(r"(?<!\d)\d{1,2} \Z")
 _TRUNK = 4
 _LONGEST = 80
 _WITHOUT = 10
@@ -149,6 +152,10 @@ def _stands_free(text: str, start: int, end: int) -> bool:
         return False
     if text[start] != "+" and _SUM.search(text, max(0, start - _SHORT), start):
         return False
+    if _PAIRS.fullmatch(text, start, end) and (
+        _ONE_MORE.match(text, end) or _ONE_LESS.search(text, max(0, start - _SHORT), start)
+    ):
+        return False  # some of the pairs of a longer row of them
     if _AFTER.match(text, end):
         return True
     return not (is_letter(after) or after == "@" or _UNIT.match(text, end) or _continues(text, end))

@@ -156,10 +156,7 @@ class Api:
             return {"page": place.get("page", reader.first) + 1} if rows else None
         if reader.offset is not None:
             return {"offset": place.get("offset", 0) + len(rows)} if rows else None
-        if reader.next is None:
-            link = _link(answer.headers.get_all("Link") or [])
-        else:
-            link = _at(said, reader.next)
+        link = _link(answer.headers.get_all("Link") or []) if reader.next is None else _at(said, reader.next)
         if link in (None, "", False):
             return None
         if reader.cursor is not None:

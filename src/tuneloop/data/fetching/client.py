@@ -32,6 +32,12 @@ class Unsound(Exception):
     """An answer that was cut off or is not what it says it is."""
 
 
+class Refused(DataError):
+    """The server says no for good; ``status`` is its HTTP status."""
+
+    status = 0
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a server said.
@@ -111,7 +117,7 @@ class Client:
                     fix="run it again then: what was fetched is kept; a lower per_second asks less often",
                 )
             if attempt < self.retries:
-                pause = max(asked, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311
+                pause = max(asked, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1))
                 self.note(f"{shown}: {what}; again in {pause:.1f} s")
                 self.sleep(pause)
         raise DataError(
@@ -218,11 +224,13 @@ def _untrusted(reason: ssl.SSLCertVerificationError, where: str) -> DataError:
     return DataError(f"the certificate is not trusted: {reason.verify_message}", where=where, fix=fix)
 
 
-def _refused(what: str, where: str, status: int) -> DataError:
+def _refused(what: str, where: str, status: int) -> Refused:
     if status in (401, 403):
         fix = "check the token: headers: {Authorization: 'Bearer env:API_TOKEN'}"
     elif status in (404, 410):
         fix = "check the address in data.sources"
     else:
         fix = "check the address, query and headers of the source"
-    return DataError(what, where=where, fix=fix)
+    error = Refused(what, where=where, fix=fix)
+    error.status = status
+    return error

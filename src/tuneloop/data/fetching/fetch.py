@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from tuneloop.data.fetching.client import Answer, Client
+from tuneloop.data.fetching.client import Answer, Client, Refused
 from tuneloop.data.fetching.desk import Desk
 from tuneloop.data.fetching.shelf import Page, Shelf, Snapshot
 from tuneloop.errors import DataError
@@ -18,6 +18,9 @@ SAME = 2
 """Rows that a page must have at least to be known again: two pages of one equal row may be by chance."""
 AGE = 86_400
 """Seconds after which an unfinished fetch is begun anew: its pages and those to come would not fit together."""
+
+OUTDATED = frozenset({400, 404, 410, 422})
+"""Statuses by which a server refuses a cursor that is too old."""
 
 
 class Script(Protocol):
@@ -90,7 +93,14 @@ class Fetch:
             self.desk.progress.note(f"{self.url}: {len(kept)} pages are there already; going on behind them")
         else:
             self.shelf.drop_pages()
-        pages = self._pages(kept)
+        try:
+            pages = self._pages(kept)
+        except Refused as error:
+            if not kept or error.status not in OUTDATED or len(self.shelf.pages()) > len(kept):
+                raise
+            self.desk.progress.note(f"{self.url}: the server no longer knows where it stopped; begun anew")
+            self.shelf.drop_pages()
+            pages = self._pages([])
         fetched = datetime.now(UTC).isoformat(timespec="seconds")
         made = self.shelf.finish(pages, self.limit, fetched, self.url)
         if not made.rows:

@@ -170,9 +170,7 @@ class Shelf:
                     rows += len(lines) if limit is None else min(len(lines), limit - rows)
                 file.flush()
                 os.fsync(file.fileno())
-            made = Snapshot(
-                f"rows-{digest.hexdigest()[:20]}.jsonl", digest.hexdigest(), len(pages), rows, fetched, url
-            )
+            made = Snapshot(f"rows-{digest.hexdigest()[:20]}.jsonl", digest.hexdigest(), len(pages), rows, fetched, url)
         self._seal(fresh, made)
         self.drop_pages()
         return made

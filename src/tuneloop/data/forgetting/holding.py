@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from tuneloop.data.compare import source_of
 from tuneloop.data.forgetting.wanted import Wanted, digests
 from tuneloop.rows import Drop
+from tuneloop.rows.record import source_of
 from tuneloop.store import Dataset, Store
 from tuneloop.store.exchanges import Exchanges
 from tuneloop.store.mentions import below, mentions, unescaped
@@ -45,7 +45,7 @@ class Found(msgspec.Struct, frozen=True):
         origins: Where the rows stand in the sources (``file:line``), to be deleted there by whoever owns them.
         exchanges: Ids of served answers that name the subject or that the rows came from.
         work: Folders of unfinished training on these datasets.
-        caches: Folders of encoded rows, which may hold them and are made anew at need.
+        caches: Folders of encoded or fetched rows, which may hold them and are made anew at need.
         elsewhere: Other files of the store that name the subject, with how often.
     """
 
@@ -94,7 +94,9 @@ def find(store: Store, subject: Wanted) -> Found:
     order = sorted(how, key=lambda id: (kinds[id] != Dataset.kind, list(kinds).index(id)))
     holders = [Holder(id, kinds[id], how[id], rows.get(id, {}), tuple(refs.get(id, ()))) for id in order]
     caches = [
-        path.name for path in (store.root / "cache").glob("*") if path.name.startswith(("encoded-", "reference-"))
+        path.name
+        for path in (store.root / "cache").glob("*")
+        if path.name.startswith(("encoded-", "reference-", "fetched-", "answered-"))
     ]
     answers = sorted(_answers(store, subject))
     elsewhere = _elsewhere(store, subject)

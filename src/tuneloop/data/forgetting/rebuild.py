@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from tuneloop.data.card import card
+from tuneloop.data import card
 from tuneloop.data.certificate import FILE as CERTIFICATE
 from tuneloop.data.certificate import certify_folder, promised
-from tuneloop.data.compare import source_of
 from tuneloop.data.forgetting.holding import names
 from tuneloop.data.forgetting.wanted import Wanted, digests
 from tuneloop.data.writing import DatasetWriter, write_json
 from tuneloop.rows import Drop
+from tuneloop.rows.record import source_of
 from tuneloop.store import Dataset, Store
 from tuneloop.store.digest import MANIFEST
 from tuneloop.store.forgotten import REASON
@@ -61,7 +61,7 @@ def without(dataset: Dataset, subject: Wanted, store: Store, *, parents: Mapping
         write_json(draft / "report.json", report)
         write_json(draft / CERTIFICATE, report["certificate"])
         _besides(dataset, draft, subject)
-        (draft / "card.md").write_text(card(report, writer.samples), encoding="utf-8")
+        card.write(draft, report)
         facts = dataset.facts | {"rows": writer.splits, "dropped": writer.dropped.total(), "kinds": dict(writer.kinds)}
         made = store.seal(Dataset, draft, parents=dict(parents), key=dataset.manifest.key, facts=facts)
     return made, gone

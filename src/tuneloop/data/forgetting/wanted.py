@@ -10,11 +10,11 @@ from typing import Literal
 
 import msgspec
 
-from tuneloop.data.compare import source_of
 from tuneloop.data.section import DataSection
 from tuneloop.data.transforms import Place
 from tuneloop.errors import DataError
 from tuneloop.rows import Record, Text
+from tuneloop.rows.record import source_of
 from tuneloop.store import Dataset, Store
 from tuneloop.store.digest import of_value
 from tuneloop.store.subject import Mark, Search, echo_mark, name_mark, place_mark, row_mark, strings, text_mark, tokens

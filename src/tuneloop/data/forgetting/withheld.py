@@ -7,9 +7,9 @@ from typing import final
 
 from pydantic import PrivateAttr
 
-from tuneloop.data.compare import source_of
 from tuneloop.data.transforms import Transform
 from tuneloop.rows import Drop, Record
+from tuneloop.rows.record import source_of
 from tuneloop.store import Store
 from tuneloop.store.forgotten import REASON, Searches
 

@@ -91,9 +91,9 @@ def _answer(row: Mapping[str, Any]) -> Message:
         if isinstance(said, Mapping):
             return _said(said)
         return Message("assistant", turns.text(choice.get("text"), "text"))
-    if "role" in response and "content" in response:
-        return _said(response)
-    turns.refuse("the response has no choices", "choices", "write the answer of the API as it came")
+    if "role" not in response or "content" not in response:
+        turns.refuse("the response has no choices", "choices", "write the answer of the API as it came")
+    return _said(response)
 
 
 def _said(said: Mapping[str, Any]) -> Message:

@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from typing import Any, final
 
 from tuneloop.data import turns
-from tuneloop.data.annotations import DATA, MIN, compared, flat, told, verdict
+from tuneloop.data.annotations import DATA, MIN, PAIRS, compared, flat, told, verdict
 from tuneloop.data.columns import refuse_media
 from tuneloop.data.formats import Format
-from tuneloop.data.formats.labeled import TEXTS
+from tuneloop.data.formats.labeled import LABELS, TEXTS
 from tuneloop.rows import Chat, Labeled, Message, Preference
 
 ASKED = ("prompt", "question", "instruction", "input", "query")
 TALKS = ("messages", "conversation", "conversations", "dialogue", "dialog", "chat")
+TASK = (
+    *("id", "inner_id", "project", "file_upload", "meta", "drafts", "allow_skip", "updated_by", "comment_authors"),
+    *("total_annotations", "cancelled_annotations", "total_predictions"),
+    *("comment_count", "unresolved_comment_count", "last_comment_updated_at"),
+)
+"""Fields of a task that tell of the project, not of the data."""
+_USUAL = {*ASKED, *TALKS, *TEXTS, *LABELS, *(name for pair in PAIRS for name in pair)}
 
 
 @final
@@ -24,8 +31,10 @@ class LabelStudio(Format):
     (skipped) annotations do not count; where nothing is left, or no side has most, the row is set aside.
     """
 
-    shape = '{"data": {...}, "annotations": [{"result": [...]}]}, or its JSON-MIN and CSV: {"annotation_id", "lead_time"}'
-    fields = ("id", "data", "annotations", "completions", "predictions", *MIN, "file_upload", "inner_id", "meta")
+    shape = (
+        '{"data": {...}, "annotations": [{"result": [...]}]}, or its JSON-MIN and CSV: {"annotation_id", "lead_time"}'
+    )
+    fields = ("data", "annotations", "completions", "predictions", *TASK, *MIN)
 
     text: str | None = None
     """The field of the data that people judged; by default the one that the annotation names, or the only text."""
@@ -35,10 +44,13 @@ class LabelStudio(Format):
     """The field with the answer on the left of a comparison; by default the first that the annotation names."""
     right: str | None = None
     """The field with the answer on the right."""
+    writes: bool = False
+    """For JSON-MIN and CSV, which do not say so: people wrote answers to learn, they did not choose labels."""
 
     def reads(self, column: str) -> bool:
         """Whether a column becomes part of the content."""
-        return column in self.fields or column in (self.text, self.control, self.left, self.right)
+        named = (self.text, self.control, self.left, self.right)
+        return column in self.fields or column in named or column in _USUAL
 
     def fits(self, row: Mapping[str, Any]) -> float:
         """Sure where annotations stand beside their data, or where an export's own columns do."""
@@ -52,7 +64,7 @@ class LabelStudio(Format):
             data = {name: value for name, value in row["data"].items() if value is not None}
             kind, value, names = verdict(row.get("annotations", row.get("completions")), self.control)
         else:
-            data, kind, value = flat(row, self.control, self.text)
+            data, kind, value = flat(row, self.control, self.text, self.writes)
             names = ()
         refuse_media(data)
         if kind == "pairwise":
@@ -74,7 +86,8 @@ class LabelStudio(Format):
 
     def _asked(self, data: Mapping[str, Any], names: tuple[str, ...]) -> list[Message]:
         """The conversation or question that people answered."""
-        talk = next((name for name in (self.text, *TALKS) if name in data and isinstance(data[name], list)), None)
+        talks = (self.text,) if self.text is not None else TALKS
+        talk = next((name for name in talks if isinstance(data.get(name), list)), None)
         if talk is not None:
             return [turns.message(_turn(turn)) for turn in turns.listed(data[talk], talk)]
         if self.text is None:

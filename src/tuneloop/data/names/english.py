@@ -24,7 +24,7 @@ PAIR = 3.0
 SINGLE = 4.5
 """Points from which a single word is one."""
 
-_WORD = rf"[{UPPER}](?:['’][{UPPER}])?{LETTER}*(?:[-'’][{UPPER}]{LETTER}*)*"
+_WORD = rf"[{UPPER}](?:['’][{UPPER}])?{LETTER}*(?:[-'’][{UPPER}]{LETTER}*)*(?:-[a-z]{{2,5}}(?![\w-]))?"
 _SHORT = rf"(?:[{UPPER}]|M(?:r|rs|s|x|me)|Dr|Prof|[JS]r|Capt|Lt|Sgt|Rev|Sen|Gov|Gen|Hon|St|Messrs)\."
 _TOKEN = re.compile(rf"{_SHORT}|{LETTER}(?:['’-]?{LETTER}+)*")
 
@@ -125,6 +125,8 @@ def people(text: str, *, figures: bool = False, given_names: bool = False) -> li
                 found.append((start, suffix.end() if suffix else end))
                 known.update(token.text for token in tokens if len(tokens) > 1 and len(token.text) > 2)
     found += [(token.start, token.end) for token in alone if token.text in known]
+    if "," in text:
+        found = _inverted(text, found, table)
     if "name" in text:
         found += _spoken(text, table)
     return sorted(set(found))
@@ -169,11 +171,18 @@ def _token(word: re.Match[str], offset: int, table: Tables) -> Token:
     elif not can & (NAME | TITLE) and "-" in text:
         parts = [table.can.get(plain(part), 0) for part in text.split("-")]
         can = parts[0] & NAME or parts[-1] & NAME or next((part for part in parts if part), 0)
+        if _KOREAN.fullmatch(text) and not all(part & OTHER for part in parts):
+            can = GIVEN
+        elif _ARABIC.match(text) and not can & (BODY | PLACE):
+            can = FAMILY | UNSURE
     elif not can & NAME and ((text.isupper() and len(text) < 5) or (not can and _ABSTRACT.search(text))):
         can |= OTHER
     return Token(offset + word.start(), offset + word.end(), text, can)
 
 
+_SYLLABLE = "(?:ch|kk|pp|tt|ss|jj|[bcdghjkmnprsty])?[wy]?(?:a|ae|e|eo|eu|ee|i|o|oe|oo|oh|u|ui|ah)(?:ng|[bhklmnpt])?"
+_KOREAN = re.compile(rf"(?i:{_SYLLABLE})-(?i:{_SYLLABLE})")
+_ARABIC = re.compile("(?:Al|El|Ul)-[A-Z]")
 _ABSTRACT = re.compile("(?:ing|tion|sion|ness|ment|ity|ology|ism|ful|ous|able|ical|ship|hood)s?$", re.IGNORECASE)
 _SUFFIX = re.compile(r",? (?:[JS]r\b\.?|I{2,3}\b|IV\b)")
 
@@ -200,12 +209,14 @@ def _points(tokens: list[Token], table: Tables) -> float:
     elif _is_sure(last, FAMILY):
         points += 2.0
     elif last.can & NAME:
-        points += 1.5 if _is_sure(last, GIVEN) and first.can & FAMILY else 0.5
+        turned = _is_sure(last, GIVEN) and first.can & FAMILY
+        points += 2.0 if turned and "-" in last.text else 1.5 if turned else 0.5
     elif plain(last.text).endswith(table.endings):
         points += 1.5
     else:
         points += 0.5
-    points += 1.0 * any(len(token.text.rstrip(".")) == 1 for token in middle)
+    known = first.can & NAME and last.can & NAME
+    points += (1.5 if known else 1.0) * any(len(token.text.rstrip(".")) == 1 for token in middle)
     points += 0.5 * any(token.can & NAME for token in middle)
     points += 0.5 * any(not token.text.isascii() for token in tokens)
     return points
@@ -222,6 +233,8 @@ _AHEAD = re.compile(
     r"|\bnames?:|\bname\??|\bnamed|\bname of|\bpatient(?: name)?:?|\bdear|\bsurname:?"
     r"|\b(?:client|customer|employee|attn|attention|signed|cc|from|to|sender|recipient|contact|author|applicant"
     r"|tenant|landlord):)\s{1,12})"
+    r"|(?P<field>\b(?:(?P<whose>full|first|last|given|family|real|user|customer|client|patient|employee|contact|sender"
+    r"|recipient|author)[_ -]?)?name ?[\"'] ?: ?[\"'])"
     r"|(?P<likely>\b(?:i am|i'm|i’m|this is|it's|called|call me|hi|hello|hey|thanks|meet|sincerely|regards|cheers"
     rf"|signed|best|{_ROLES})[,:]?\s{{1,4}})"
     r"|(?P<slight>\b(?:by|with|from|for|to|told|asked|met|and|that|of|contact|call|starring|features?|says|said|under"
@@ -243,7 +256,8 @@ def _beside(text: str, start: int, end: int) -> float:
     points = 0.0
     ahead = _AHEAD.search(text, max(0, start - 32), start)
     if ahead is not None:
-        points += 4.5 if ahead["sure"] else 3.0 if ahead["likely"] else 1.0
+        sure, likely = ahead["sure"] or ahead["whose"], ahead["likely"] or ahead["field"]
+        points += 4.5 if sure else 3.0 if likely else 1.0
     elif start == 0 or text[start - 1] == "\n":
         points += _heads_a_block(text, end)
     behind = _BEHIND.match(text, end)
@@ -263,6 +277,25 @@ def _is_figure(tokens: list[Token], table: Tables) -> bool:
     names = [plain(token.text) for token in tokens]
     pairs = {f"{names[0]} {names[-1]}", " ".join(names), *map(" ".join, pairwise(names))}
     return not pairs.isdisjoint(table.figures)
+
+
+_TURNED = re.compile(
+    rf"(?<![\w'’-])(?<!, )(?P<family>{_WORD}), (?P<given>{_WORD})(?: [{UPPER}]\.)?(?!['’-]?\w| [{UPPER}]|,? (?:and|or|&)\b|, [{UPPER}])"
+)
+
+
+def _inverted(text: str, found: list[tuple[int, int]], table: Tables) -> list[tuple[int, int]]:
+    """The names found, with those whose family name comes first (``Brown, Lisa``), unless they are items of a list."""
+    for match in _TURNED.finditer(text):
+        family, given = (table.can.get(plain(match[name]), 0) for name in ("family", "given"))
+        start, end = match.span()
+        told = _AHEAD.search(text, max(0, start - 32), start)
+        told = told is not None and told["slight"] is None
+        either = 0 if told else GIVEN | PLACE
+        if family & FAMILY and not family & either and given & GIVEN and not given & ELSE:
+            found = [span for span in found if span[1] <= start or end <= span[0]]
+            found.append((start, end))
+    return found
 
 
 _SPOKEN = re.compile(

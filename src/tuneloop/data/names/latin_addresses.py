@@ -37,8 +37,8 @@ _HEAD = re.compile(
     rf"(?<![\w.,#/$€£-])(?:(?:{_UNIT}),? )?(?:"
     rf"(?P<box>(?:{_NUMBER} )?\b(?i:p\.? ?o\.? ?box|post office box|postfach|gpo box|apartado|boîte postale) \d{{1,6}}"
     rf"|\b(?:PSC|CMR|Unit) \d{{2,5}},? Box \d{{1,6}}|\bUS(?:S|NS|NV|CGC) [{UPPER}]{LETTER}+(?=\s*\n? ?[FAD]PO\b))"
-    rf"|(?P<typed>(?:{_NUMBER},? ){{1,2}}(?:[NSEW]{{1,2}}\.? )?{_WORDS}{{0,4}} {_TYPE}(?: [NSEW]{{1,2}}\b)?)"
-    rf"|(?P<fronted>(?:{_NUMBER},? ){{0,2}}{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}},? (?:n[º°o.]{{1,2}} ?)?"
+    rf"|(?P<typed>(?:{_NUMBER},? ){{1,2}}(?:[NSEW]{{1,2}}\.? )?(?:{_WORDS}{{0,4}} {_TYPE}|Broadway\b)(?: [NSEW]{{1,2}}\b)?)"
+    rf"|(?P<fronted>{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}},? (?:n[º°o.]{{1,2}} ?)?"
     rf"{_NUMBER}\b|(?:{_NUMBER},? ){{1,2}}{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}})"
     rf"|(?P<compound>(?:{_NUMBER},? )?(?:{_WORD} ){{0,2}}"
     rf"(?:[{UPPER}]{LETTER}{{0,40}}{_TAIL_OF_WORD}|{_WORD} {_KIND_BEHIND}) {_NUMBER}\b)"
@@ -51,29 +51,33 @@ _CODE = (
     r"(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}-\d{4,6}|\d{4,6}(?:-\d{3,4})?|\d{3} \d{2})"
     r"\b(?! ?[/%°])"
 )
-_GOES_ON = r"(?=[,.;:?!\n)\"]|$| \d{4,6}\b| [A-Z]{2}\b| [A-Z][A-Z]\d| (?:and|if|in|after|for|to|the|before|with|on)\b)"
+_GOES_ON = r"(?=[,.;:?!\n)\"]|$| \d{4,6}\b| [A-Z]{2}\b| [A-Z]{1,2}\d| (?:and|if|in|after|for|to|the|before|with|on)\b)"
+_STATE = r"(?:[FAD]PO )?[A-Z]{2,3},?[ \n]{1,2}\d{3,6}(?:-\d{4})?\b"
 _PART = re.compile(
-    rf"(?:(?P<unit>{_JOIN}(?:{_UNIT}))"
-    rf"|(?P<state>{_JOIN}(?:[FAD]PO )?[A-Z]{{2,3}},?[ \n]{{1,2}}(?:\d{{3,6}}(?:-\d{{4}})?)\b)"
-    rf"|(?P<code>{_JOIN}{_CODE})"
+    rf"(?:(?P<state>{_JOIN}{_STATE})"
+    rf"|(?P<unit>{_JOIN}(?:{_UNIT}))"
     rf"|(?P<zip_city>{_JOIN}\d{{4,6}} {_CITY})"
+    rf"|(?P<code>{_JOIN}{_CODE})"
     rf"|(?P<city>(?:,? ?\n[>?\s]{{0,8}},? ?|, ?|(?<=\d) |(?<=[a-z]\.) ){_CITY}{_GOES_ON})"
     rf"|(?P<short>{_JOIN}[A-Z]{{2}}\b))"
 )
+_CODE_PART = re.compile(_JOIN + _CODE)
 _HINT = re.compile(
-    rf"\d[A-Za-z]?,? (?:\d{{1,6}} )?(?:[{UPPER}]|(?:r[uú]a|rue|via|calle|avenue|avenida|av|ul)\b)"
+    rf"\d[A-Za-z]?,? (?:\d{{1,6}} )?(?:[{UPPER}]|\d{{1,3}}(?:st|nd|rd|th) [{UPPER}]|(?:r[uú]a|rue|via|calle|avenue|avenida|av|ul)\b)"
     rf"|(?<!\w)[{UPPER}]{LETTER}{{1,40}}\.?,? (?:n[º°o]\.? ?)?\d"
 )
 _LABEL = re.compile(
-    r"(?:\baddress(?:es)?(?: is| to|:| line|,)?(?: \w+)?:?|\bliv(?:e|es|ed|ing) (?:at|on|in)|\breside[sd]? (?:at|in)"
-    r"|\b(?:located|based) at|\bsen[dt] (?:\w+ ){0,3}to|\bship(?:ped)? to|\bdeliver(?:ed|y)? (?:\w+ )?to|\breturn to"
+    r"(?:\baddress(?:es)?(?: is| to|:| line|,)?(?: \w+)?[\"']?[:=]?[\"']?|\bliv(?:e|es|ed|ing) (?:at|on|in)|\breside[sd]? (?:at|in)"
+    r"|\b(?:located|based) at|\bsen[dt] (?:\w+ ){0,3}to|\bship(?:ped)? to|\bdeliver(?:ed|y)? (?:\w+ ){0,3}to|\breturn to"
     r"|\bmoved to|\bmeet (?:you |me |us )?at|\bit is|\bhome:|\bwith|\bat)\s{0,3}$",
     re.IGNORECASE,
 )
 _WEAK = re.compile(
-    "(?i:court|place|square|point|green|route|loop|row|hill|walk|close|way|park|trail|heights|cove|landing|ridge)"
+    "(?i:court|place|square|point|green|route|loop|row|hill|walk|close|way|park|trail|heights|cove|landing|ridge|broadway)"
 )
 _SHORT = re.compile(r"(?i:\b(?:st|ave|rd|ln|dr|blvd|ct|pl|sq|ter|pkwy|hwy|cir|cres|trl|str|u))\.$")
+_ORDINAL = re.compile(r" \d{1,3}(?:st|nd|rd|th) ")
+_IN_STATE = re.compile(rf"{_JOIN}{_STATE}")
 _STRONG = frozenset(("unit", "state", "code", "zip_city"))
 
 
@@ -113,7 +117,8 @@ def _is_address(text: str, head: re.Match[str], kind: str, parts: list[str]) -> 
     names = [word for word in head[0].split() if word[0].isalpha()]
     if kind == "typed":
         weak = not parts and _WEAK.fullmatch(names[-1]) is not None
-        return strong or (not weak and not all(_is_common(name) for name in names[:-1]))
+        ordinal = _ORDINAL.search(head[0]) is not None
+        return strong or (not weak and (ordinal or not all(_is_common(name) for name in names[:-1] or names)))
     if kind == "compound":
         return strong or not _is_common(names[-1])
     if kind == "bare":
@@ -130,15 +135,23 @@ def _extended(text: str, end: int) -> tuple[int, list[str]]:
     parts: list[str] = []
     while len(parts) < 7 and (part := _PART.match(text, end)) is not None:
         kind = str(part.lastgroup)
-        if kind == "city" and (
-            parts.count("city") > 2 or _is_common(part[0].split()[-1]) or _is_common(part[0].strip(" ,\n>?").split()[0])
-        ):
+        if kind == "city" and (parts.count("city") > 2 or (_has_common(part[0]) and not _IN_STATE.match(text, part.end()))):
             break
+        if kind == "zip_city" and _has_common(part[0].strip(" ,\n>?0123456789")):
+            kind, part = "code", _CODE_PART.match(text, end)
+            if part is None:
+                break
         if kind in ("state", "code") and not {"state", "code"}.isdisjoint(parts):
             break
         parts.append(kind)
         end = part.end()
     return end, parts
+
+
+def _has_common(part: str) -> bool:
+    """Whether the first or the last word of a part is an ordinary one."""
+    words = part.strip(" ,\n>?").split()
+    return _is_common(words[0]) or _is_common(words[-1])
 
 
 def _is_common(word: str) -> bool:

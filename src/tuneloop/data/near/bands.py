@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.data.near.tokens import BARE, SAID, Tokens, Words, mixed, shingles
+from tuneloop.data.near.tokens import SAID, Tokens, Words, mixed
 
 RECALL = 0.98
 """Least probability to compare two texts that are exactly as alike as wanted; more alike ones are surer."""
-HASHES = 320
+HASHES = 160
 """Most hashes of a signature."""
 
 
@@ -33,12 +33,10 @@ class Keys(NamedTuple):
     Attributes:
         bands: Keys (``texts, bands``).
         whole: A digest of all tokens of each text in order (``texts``).
-        numbers: A digest of the numbers in each text (``texts``).
     """
 
     bands: NDArray[np.uint32]
     whole: Words
-    numbers: NDArray[np.uint32]
 
 
 def shape(jaccard: float) -> Shape:
@@ -46,7 +44,7 @@ def shape(jaccard: float) -> Shape:
 
     Example:
         >>> shape(2 / 3)
-        Shape(bands=43, rows=6)
+        Shape(bands=28, rows=5)
     """
     for rows in range(32, 1, -1):
         bands = int(np.ceil(np.log(1 - RECALL) / np.log1p(-(jaccard**rows)))) if jaccard < 1 else 1
@@ -59,22 +57,23 @@ def found(jaccard: float, shape: Shape) -> float:
     """The probability that two texts of a similarity share a key.
 
     Example:
-        >>> round(found(0.75, Shape(43, 6)), 3)
+        >>> round(found(0.75, Shape(28, 5)), 3)
         1.0
     """
     return float(1 - (1 - jaccard**shape.rows) ** shape.bands)
 
 
-def keys(texts: Tokens, shape: Shape, seed: int) -> Keys:
+def keys(texts: Tokens, found: Words, shape: Shape, seed: int) -> Keys:
     """Make the keys of a batch of texts. A pure function: processes may share the work.
 
     Args:
         texts: Their tokens.
+        found: Their shingles.
         shape: How many keys, of how many hashes.
         seed: Another seed, other hash functions.
     """
     begin = texts.starts[:-1]
-    short = (shingles(*texts) >> np.uint64(32)).astype(np.uint32)
+    short = (found >> np.uint64(32)).astype(np.uint32)
     rng = np.random.default_rng(seed)
     factors = rng.integers(0, 1 << 32, (shape.bands, shape.rows), np.uint32) | np.uint32(1)
     turns = rng.integers(0, 1 << 32, (shape.bands, shape.rows), np.uint32)
@@ -87,16 +86,12 @@ def keys(texts: Tokens, shape: Shape, seed: int) -> Keys:
             np.bitwise_xor(hashed, turns[band, row], out=hashed)
             key = mixed(key + np.minimum.reduceat(hashed, 2 * begin))
         bands[:, band] = (key >> np.uint64(32)).astype(np.uint32)
-    return Keys(bands, *_digests(texts))
+    return Keys(bands, _digests(texts))
 
 
-def _digests(texts: Tokens) -> tuple[Words, NDArray[np.uint32]]:
+def _digests(texts: Tokens) -> Words:
     begin, length = texts.starts[:-1], np.diff(texts.starts)
     place = np.arange(len(texts.flat)) - np.repeat(begin, length)
     # The marks are no part of what is said: a text in small letters has no names.
     said = (texts.flat & SAID) + (place.astype(np.uint64) << np.uint64(40))
-    number = mixed(texts.flat & BARE) * ((texts.flat >> np.uint64(2)) & np.uint64(1))
-    return (
-        np.add.reduceat(mixed(said), begin),
-        (np.add.reduceat(number, begin) >> np.uint64(32)).astype(np.uint32),
-    )
+    return np.asarray(np.add.reduceat(mixed(said), begin))

@@ -1,79 +1,123 @@
-"""Groups: texts that share a key, in plain arrays; of a crowded group only some are compared with each other."""
+"""Groups: texts that share a key, and the pairs among them that may be near; a crowded group is compared in part only."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.data.near.bands import Keys
+from tuneloop.data.near.search import Search
+from tuneloop.data.near.shelf import Shelf
+from tuneloop.data.near.signs import Traits, signed
 from tuneloop.data.near.tokens import Words
 
 CROWD = 32
 """Most texts of one group that another is compared with."""
+ROOM = 1 << 20
+"""Most pairs looked at at a time."""
+
+Numbers = NDArray[np.int64]
 
 
-class Groups:
-    """Who shares a key with whom. The keys given are overwritten: it takes no second copy of them.
+class Catalogue:
+    """Texts that were signed: their tokens on a shelf, their keys and traits in memory.
 
     Args:
-        batches: The keys of all texts, in order.
-        order: The order in which texts come, as their numbers; of texts that are word for word the same only the
-            first takes part.
-        divide: Whether a crowded group is divided by the numbers in its texts.
+        texts: The texts.
+        shelf: Where their tokens go.
+        search: What is looked for.
+        order: The numbers of the texts in their order, or what gives them behind the last text; None takes them as
+            they come.
 
     Attributes:
         twin: For each text the first in order that is word for word the same, itself where there is none.
-        crowded: So many texts came to a group that was full.
     """
 
-    def __init__(self, batches: list[Keys], order: NDArray[np.int64], divide: bool) -> None:
-        self._batches = [batch.bands.view(np.int32) for batch in batches]
-        self._size = len(self._batches[0]) if batches else 1
-        self.twin = _twins(np.concatenate([batch.whole for batch in batches]), order)
-        self.crowded = 0
-        numbers = np.concatenate([batch.numbers for batch in batches])
-        taking = np.flatnonzero(self.twin == np.arange(len(self.twin)))
-        rooms: list[NDArray[np.int32]] = []
-        count = 0
-        for band in range(self._batches[0].shape[1]):
-            keys = np.concatenate([batch.bands[:, band] for batch in batches])[taking]
-            members, sizes = _runs(keys, numbers[taking] if divide else None)
-            group = np.full(len(self.twin), -1, np.int32)
-            group[taking[members]] = np.repeat(np.arange(count, count + len(sizes), dtype=np.int32), sizes)
-            for i, batch in enumerate(self._batches):
-                batch[:, band] = group[i * self._size : i * self._size + len(batch)]
-            rooms.append(np.minimum(sizes, CROWD).astype(np.int32))
-            count += len(sizes)
-        self._room = np.concatenate(rooms)
-        self._start = np.cumsum(self._room, dtype=np.int64) - self._room
-        self._slots = np.empty(int(self._room.sum()), np.int32)
-        self._filled = np.zeros(count, np.int32)
+    def __init__(
+        self,
+        texts: Iterable[str],
+        shelf: Shelf,
+        search: Search,
+        order: Numbers | Callable[[], Numbers] | None = None,
+    ) -> None:
+        self._search = search
+        self._bands: list[NDArray[np.uint32]] = []
+        each: list[Traits] = []
+        whole: list[Words] = [np.zeros(0, np.uint64)]
+        for batch in signed(texts, search):
+            shelf.add(batch.tokens)
+            self._bands.append(batch.keys.bands)
+            whole.append(batch.keys.whole)
+            each.append(batch.traits)
+        self._traits = Traits.together(each)
+        order = order() if callable(order) else order
+        self._order = np.arange(len(shelf)) if order is None else order
+        self.twin = _twins(np.concatenate(whole), self._order)
 
-    def of(self, text: int) -> NDArray[np.int32]:
-        """The groups of a text that have other members."""
-        found = self._batches[text // self._size][text % self._size]
-        return np.asarray(found[found >= 0])
+    def twins(self) -> Iterator[tuple[int, int]]:
+        """The first of every text that has one before it, and the text."""
+        later = np.flatnonzero(self.twin != np.arange(len(self.twin)))
+        return zip(self.twin[later].tolist(), later.tolist(), strict=True)
 
-    def met(self, groups: NDArray[np.int32]) -> list[int]:
-        """The texts that stand in any of these groups; those that share most of them first."""
-        filled = self._filled[groups]
-        if not filled.any():
-            return []
-        starts = self._start[groups].tolist()
-        slots = [self._slots[start : start + n] for start, n in zip(starts, filled.tolist(), strict=True) if n]
-        texts, times = np.unique(np.concatenate(slots), return_counts=True)
-        return [int(text) for text in texts[np.argsort(-times, kind="stable")]]
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Pairs of an earlier and a later text in order that may be near; those that share most keys first.
 
-    def put(self, text: int, groups: NDArray[np.int32]) -> None:
-        """Let a text stand in its groups, where there is room."""
-        filled = self._filled[groups]
-        free = filled < self._room[groups]
-        self._slots[self._start[groups[free]] + filled[free]] = text
-        self._filled[groups[free]] += 1
-        self.crowded += not free.all()
+        Of texts that are word for word the same only the first takes part.
+        """
+        taking = self._order[self.twin[self._order] == self._order]
+        met = [np.zeros(0, np.int64)]
+        for band in range(self._bands[0].shape[1] if self._bands else 0):
+            keys = np.concatenate([batch[:, band] for batch in self._bands])[taking]
+            members, sizes = self._runs(keys, taking)
+            for earlier, later in _within(sizes):
+                one, other = members[earlier], members[later]
+                fits = self._traits.may(taking[one], self._traits, taking[other], self._search)
+                met.append(other[fits] * len(taking) + one[fits])
+        self._bands = []
+        pairs, times = np.unique(np.concatenate(met), return_counts=True)
+        pairs = pairs[np.lexsort((pairs, -times, pairs // max(1, len(taking))))]
+        for pair in pairs.tolist():
+            later, earlier = divmod(pair, len(taking))
+            yield int(taking[earlier]), int(taking[later])
+
+    def _runs(self, keys: NDArray[np.uint32], taking: Numbers) -> tuple[Numbers, Numbers]:
+        """The members of all groups of two or more, one group after the other, and the groups' sizes."""
+        members, sizes = _equal(keys)
+        if "numbers" in self._search.protect and len(sizes) and sizes.max() > CROWD:
+            fine = keys.astype(np.uint64) << np.uint64(32)
+            crowd = members[np.repeat(sizes > CROWD, sizes)]
+            fine[crowd] |= self._traits.numbers[taking[crowd]]
+            members, sizes = _equal(fine)
+        self._search.counts["crowded"] += int(np.maximum(sizes - 1 - CROWD, 0).sum())
+        return members, sizes
 
 
-def _twins(whole: Words, order: NDArray[np.int64]) -> NDArray[np.int64]:
+def _within(sizes: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
+    """Pairs of places in groups that stand one after the other: each member with those before it.
+
+    In a crowd it is the first of the group, and those right before.
+    """
+    starts = np.cumsum(sizes) - sizes
+    place = np.arange(sizes.sum()) - np.repeat(starts, sizes)
+    partners = np.minimum(place, CROWD)
+    ends = np.cumsum(partners)
+    begin = 0
+    while begin < len(partners):
+        done = ends[begin - 1] if begin else 0
+        end = max(begin + 1, int(np.searchsorted(ends, done + ROOM, side="right")))
+        part = partners[begin:end]
+        later = np.repeat(np.arange(begin, end), part)
+        turn = np.arange(part.sum()) - np.repeat(np.cumsum(part) - part, part)
+        back = turn - CROWD  # the last half of a crowd's turns counts back from the member itself
+        earlier = np.where(
+            (place[later] > CROWD) & (turn >= CROWD // 2), later + back, np.repeat(starts, sizes)[later] + turn
+        )
+        yield earlier, later
+        begin = end
+
+
+def _twins(whole: Words, order: Numbers) -> Numbers:
     """For each text the first in order with the same digest."""
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
@@ -86,18 +130,7 @@ def _twins(whole: Words, order: NDArray[np.int64]) -> NDArray[np.int64]:
     return twin
 
 
-def _runs(keys: NDArray[np.uint32], numbers: NDArray[np.uint32] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The members of all groups of two or more, one group after the other, and the groups' sizes."""
-    members, sizes = _equal(keys)
-    if numbers is not None and len(sizes) and sizes.max() > CROWD:
-        fine = keys.astype(np.uint64) << np.uint64(32)
-        crowd = members[np.repeat(sizes > CROWD, sizes)]
-        fine[crowd] |= numbers[crowd]
-        members, sizes = _equal(fine)
-    return members, sizes
-
-
-def _equal(keys: NDArray[np.uint32] | Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _equal(keys: NDArray[np.uint32] | Words) -> tuple[Numbers, Numbers]:
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     new = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tuneloop.data.near.bands import Shape, shape
 from tuneloop.data.near.shelf import Protected
+
+if TYPE_CHECKING:
+    from tuneloop.data.parallel import Crew
+
+C = TypeVar("C")
+R = TypeVar("R")
 
 SIMILARITY = 0.8
 """The similarity wanted by default."""
@@ -45,6 +51,7 @@ class Search:
         seed: Decides the hash functions.
         counts: What happened: ``compared`` pairs, and ``crowded``, how many texts came to a group that was full, so
             that they were compared with some of it only.
+        crew: Processes that share the work; None leaves all of it to this one.
     """
 
     similarity: float = SIMILARITY
@@ -52,6 +59,7 @@ class Search:
     spill: Path | None = None
     seed: int = 0
     counts: dict[str, int] = field(default_factory=lambda: {"compared": 0, "crowded": 0})
+    crew: Crew | None = None
 
     @property
     def jaccard(self) -> float:
@@ -62,3 +70,7 @@ class Search:
     def shape(self) -> Shape:
         """How the keys are made."""
         return shape(self.jaccard)
+
+    def shared(self, work: Callable[[C], R], chunks: Iterable[C]) -> Iterator[R]:
+        """Do some work on every chunk, in order; the crew shares it."""
+        return self.crew.map(work, chunks) if self.crew else map(work, chunks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from array import array
 from collections import Counter, OrderedDict
@@ -10,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TypeAlias
+from typing import IO, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class Shelf:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         self._starts = array("Q", [0])
         self._held: OrderedDict[int, Taken] = OrderedDict()
 
@@ -73,6 +74,30 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._starts) - 1
 
+    @classmethod
+    def of(cls, path: Path, starts: NDArray[np.uint64]) -> Shelf:
+        """The shelf whose tokens :meth:`copy` wrote; nothing can be added to it.
+
+        Args:
+            path: The file.
+            starts: Where each text begins, and the end of the last.
+        """
+        shelf = cls.__new__(cls)
+        shelf._file = path.open("rb", buffering=0)
+        shelf._starts = array("Q", starts.tobytes())
+        shelf._held = OrderedDict()
+        return shelf
+
+    def copy(self, path: Path) -> None:
+        """Write all tokens into a file."""
+        self._file.seek(0)
+        with path.open("wb") as file:
+            shutil.copyfileobj(self._file, file)
+
+    def starts(self) -> NDArray[np.uint64]:
+        """Where each text begins among the tokens, and the end of the last."""
+        return np.array(self._starts, np.uint64)
+
     def add(self, texts: Tokens) -> None:
         """Put a batch of texts behind the others."""
         last = self._starts[-1]
@@ -81,7 +106,14 @@ class Shelf:
 
     def tokens(self, index: int) -> Words:
         """The tokens of one text."""
-        start, end = self._starts[index], self._starts[index + 1]
+        return self._read(self._starts[index], self._starts[index + 1])
+
+    def batch(self, start: int, end: int) -> Tokens:
+        """The tokens of some texts in a row."""
+        starts = np.array(self._starts[start : end + 1], np.int64)
+        return Tokens(self._read(int(starts[0]), int(starts[-1])), starts - starts[0])
+
+    def _read(self, start: int, end: int) -> Words:
         return np.frombuffer(os.pread(self._file.fileno(), 8 * (end - start), 8 * start), np.uint64)
 
     def similarity(self, one: int, other: int, least: float, protect: Collection[Protected]) -> float:

@@ -209,6 +209,8 @@ def _tables() -> _Tables:
     for code in range(_UNSPACED[-1][0]):
         sign = chr(code)
         category = unicodedata.category(sign)
+        if category in _NOTHING:
+            continue
         kind[code] = _KINDS.get(category, _KINDS.get(category[0], _GAP))
         upper[code] = category == "Lu"
         lower = sign.casefold()
@@ -230,6 +232,7 @@ def _tables() -> _Tables:
     return _Tables(kind, fold, upper, spread)
 
 
+_NOTHING = ("Cn", "Co", "Cs")  # not assigned, of private use, surrogates
 _KINDS = {"L": _LETTER, "M": _LETTER, "N": _DIGIT, "So": _SIGN, "Sc": _SIGN, "Sm": _SIGN, "Cf": _DROP}
 
 

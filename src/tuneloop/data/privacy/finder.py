@@ -56,8 +56,9 @@ class Finder:
         text = head + plain(text)
         found = [span for detector in asked for span in detector.find(text)]
         if found:  # once more without what stands for data already: looked for only now, since finds are rare
-            text = self._ours.sub(_blanked, text)
-            found = [span for detector in asked for span in detector.find(text)]
+            blanked = self._ours.sub(_blanked, text)
+            if blanked != text:
+                found = [span for detector in asked for span in detector.find(blanked)]
         return _chosen(found, len(head))
 
     def replaced(self, text: str, put: Callable[[Span, str], str], called: str = "") -> str:

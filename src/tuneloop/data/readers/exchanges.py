@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from pydantic import Field, field_validator
 
@@ -35,14 +35,14 @@ class Exchanges(Remote):
     """Only answers of this release, model or ref; null takes all."""
     arm: str | None = None
     """Only answers served under this name (``champion``)."""
-    since: str | None = None
+    since: str | None = Field(None, examples=["2026-03-01"])
     """Only answers of this moment or later (ISO 8601, ``2026-03-01``)."""
-    until: str | None = None
+    until: str | None = Field(None, examples=["2026-04-01"])
     """Only answers from before this moment."""
     min_rating: int | None = Field(None, ge=-1, le=1)
     """Only answers whose last rating is at least this (1 is good, -1 bad); a correction counts as 1. Null takes unrated
     ones, too."""
-    only: str | None = Field(None, pattern="^(corrected|judged)$")
+    only: Literal["corrected", "judged"] | None = None
     """``corrected``: only answers that a person corrected; ``judged``: only those that a person rated or corrected."""
 
     @field_validator("since", "until")

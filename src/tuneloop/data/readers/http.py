@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from pydantic import Field, model_validator
 
@@ -28,10 +28,10 @@ class Http(Remote):
     schemes = ("https", "http")
 
     items: str | None = None
-    """Where the rows stand in an answer (``data.items``); null takes the answer itself, or the one list in it."""
+    """Where the rows stand in an answer (``result.rows``); null takes the answer itself, or the one list in it."""
     next: str | None = None
-    """Where an answer gives the address or cursor of the next page (``links.next``, ``data.-1.id``: of the last row)."""
-    cursor: str | None = None
+    """Where an answer gives the address or cursor of the next page (``links.next``, ``rows.-1.id``)."""
+    cursor: str | None = Field(None, json_schema_extra={"beside": {"next": "meta.cursor"}})
     """The query parameter that takes what stands at ``next``; null where that is a whole address."""
     page: str | None = None
     """The query parameter that counts pages."""
@@ -48,14 +48,14 @@ class Http(Remote):
     per_second: float = Field(2, gt=0)
     """Most requests a second."""
     retries: int = Field(5, ge=0)
-    """How often a request is tried again that failed for a while (429, 5xx, no answer), each time after a longer wait."""
+    """How often a request is tried again after 429, 5xx or no answer, each time after a longer wait."""
     timeout: float = Field(30, gt=0)
     """Seconds that one request may take."""
     max_pages: int = Field(10_000, ge=1)
     """Pages after which something must be wrong."""
     max_mb: int = Field(64, ge=1)
     """Most MiB of one answer."""
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", examples=["0" * 64])
     """The SHA-256 that the snapshot must have; null takes what the server gives."""
 
     @model_validator(mode="after")

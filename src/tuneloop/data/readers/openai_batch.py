@@ -51,7 +51,7 @@ class OpenaiBatch(Reader):
             raise DataError(
                 f"there is no file of requests {self.requests!r}",
                 where=str(requests),
-                fix="give the batch's input file, relative to the output file (reader: {openai_batch: {requests: FILE}})",
+                fix="name the batch's input file, from the output file on: reader: {openai_batch: {requests: FILE}}",
             )
         return requests
 

@@ -15,6 +15,7 @@ from tuneloop.parts import Part
 from tuneloop.rows import Drop, Record
 
 if TYPE_CHECKING:
+    from tuneloop.data.parallel import Crew
     from tuneloop.store import Store
 
 
@@ -27,12 +28,14 @@ class Place:
         spill: An existing folder for what does not fit into memory; it vanishes with the work.
         seed: The recipe's seed.
         store: The store that the rows go to, for what was worked out before and for models.
+        crew: Processes that share the work of a step that is not rowwise; None leaves it to this one.
     """
 
     folder: Path = field(default_factory=Path)
     spill: Path | None = None
     seed: int = 0
     store: Store | None = None
+    crew: Crew | None = None
 
 
 class Transform(Part, ABC):

@@ -72,6 +72,14 @@ class Length(Transform):
                 return reason
         return ""
 
+    def tokens(self, text: str) -> int:
+        """How many tokens a text has by ``tokenizer``, special tokens not counted.
+
+        Raises:
+            DataError: There is no tokenizer, or it cannot be read.
+        """
+        return len(_open(self.tokenizer or "", self.place.folder).encode(text, add_special_tokens=False).ids)
+
     def _misfit(self, text: str, what: str) -> str:
         size = len(text.strip())
         if size < self.min_chars:
@@ -79,7 +87,7 @@ class Length(Transform):
         if self.max_chars is not None and size > self.max_chars:
             return f"longer than {self.max_chars} characters"
         if self.tokenizer and (self.min_tokens or self.max_tokens):
-            tokens = len(_open(self.tokenizer, self.place.folder).encode(text, add_special_tokens=False).ids)
+            tokens = self.tokens(text)
             if tokens < (self.min_tokens or 0):
                 return f"shorter than {self.min_tokens} tokens"
             if self.max_tokens is not None and tokens > self.max_tokens:

@@ -6,13 +6,17 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from tuneloop.data.spill import Spill
 from tuneloop.data.transforms import Transform
 from tuneloop.rows import Drop, Fields, Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @final
@@ -63,17 +67,24 @@ class NearDuplicates(Transform):
         folder = self.place.spill or Path(tempfile.gettempdir())
         wanted, values, places = worth(self.keep, self.column), array("d"), array("q")
         with Spill(folder) as spill:
-            for record in records:
-                if not isinstance(record.content, Fields):
-                    places.append(len(spill))
-                    values.append(wanted(record))
-                spill.add(record)
-            if self.keep == "newest":
-                self.tally["without a time"] += without_time(values, self.column, self.name)
-            search = Search(self.similarity, self.protect, folder, self.place.seed)
-            texts = (compared(record.content, self.of) for record in spill if not isinstance(record.content, Fields))
+
+            def texts() -> Iterator[str]:
+                for record in records:
+                    if not isinstance(record.content, Fields):
+                        places.append(len(spill))
+                        values.append(wanted(record))
+                        yield compared(record.content, self.of)
+                    spill.add(record)
+
+            def order() -> NDArray[np.int64]:
+                if self.keep == "newest":
+                    self.tally["without a time"] += without_time(values, self.column, self.name)
+                return by_worth(values)
+
+            search = Search(self.similarity, self.protect, folder, self.place.seed, crew=self.place.crew)
+            found = list(leaders(texts(), search, order=order))
             kept, clusters = Kept.all(len(spill)), Clusters()
-            for near in leaders(texts, search, order=by_worth(values)):
+            for near in found:
                 kept.instead[places[near.later]] = places[near.earlier]
                 kept.similarity[places[near.later]] = near.similarity
             yield from settled(spill, kept, clusters, "nearly the same as another row", self.name)

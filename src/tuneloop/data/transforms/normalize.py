@@ -17,7 +17,7 @@ from tuneloop.data.transforms import Transform
 from tuneloop.rows import Drop, Record
 
 # What a text of plain ASCII may hold that is not in order; most hold none of it.
-_ASCII_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_ASCII_CONTROL = bytes([*range(9), *range(11, 32), 127])
 _ASCII_WORK = ("&", " \n", "\t\n", "\n\n\n\n", "    ")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\u2028\u2029]")
 # Zero-width space, word joiner and invisible operators, byte order mark, soft hyphen, signs of annotation, and control
@@ -66,6 +66,9 @@ class Normalize(Transform):
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Normalize all texts of each record; what is damaged for good is set aside."""
         for record in records:
+            if all(map(_in_order, texts(record.content))):
+                yield record
+                continue
             content = changed(record.content, self.text)
             lost = max(map(_lost, texts(content)), default=0.0)
             self.tally.update(["characters lost"] * (lost > 0))
@@ -114,8 +117,12 @@ class Normalize(Transform):
 
 def _in_order(text: str) -> bool:
     """Whether a quick look at a text shows that there is nothing to do."""
-    plain = text.isascii() and text.strip() == text and not _ASCII_CONTROL.search(text)
-    return plain and not any(sign in text for sign in _ASCII_WORK)
+    if not text.isascii() or text.strip() != text or len(text.encode().translate(None, _ASCII_CONTROL)) != len(text):
+        return False
+    for sign in _ASCII_WORK:  # noqa: SIM110 - twice as fast as any(), and this is asked of every text
+        if sign in text:
+            return False
+    return True
 
 
 def _visible(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Varying: what augmenters work with: the texts that may change, what in them must not, and words that mean the same."""
+"""Varying: what augmenters work with: the texts that may change, what must stay in them, words that mean the same."""

@@ -7,37 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tuneloop.data.names import sections
+
 _VOWELS = frozenset("aeiou")
-# Verbs whose past is their own, each with its forms; those whose forms are all the same come once.
-_VERBS = (
-    "arise arose arisen|awake awoke awoken|bear bore borne born|beat beaten|become became|begin began begun|bend bent|"
-    "bet|bind bound|bite bit bitten|bleed bled|blow blew blown|break broke broken|breed bred|bring brought|build built|"
-    "burst|buy bought|cast|catch caught|choose chose chosen|cling clung|come came|cost|creep crept|cut|deal dealt|"
-    "dig dug|do did done does|draw drew drawn|drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|"
-    "feed fed|feel felt|fight fought|find found|flee fled|fling flung|fly flew flown|forbid forbade forbidden|"
-    "forget forgot forgotten|forgive forgave forgiven|freeze froze frozen|get got gotten|give gave given|go went gone|"
-    "grind ground|grow grew grown|hang hung|have had has|hear heard|hide hid hidden|hit|hold held|hurt|keep kept|"
-    "kneel knelt|know knew known|lay laid|lead led|leave left|lend lent|let|lie lay lain|light lit|lose lost|make made|"
-    "mean meant|meet met|mistake mistook mistaken|overcome overcame|pay paid|prove proven|put|quit|read|ride rode ridden|"
-    "ring rang rung|rise rose risen|run ran|say said|see saw seen|seek sought|sell sold|send sent|set|sew sewn|"
-    "shake shook shaken|shed|shine shone|shoot shot|show shown|shrink shrank shrunk|shut|sing sang sung|sink sank sunk|"
-    "sit sat|sleep slept|slide slid|slit|speak spoke spoken|spend spent|spin spun|spit spat|split|spread|spring sprang "
-    "sprung|stand stood|steal stole stolen|stick stuck|sting stung|stink stank stunk|strike struck stricken|string strung|"
-    "strive strove striven|swear swore sworn|sweep swept|swell swollen|swim swam swum|swing swung|take took taken|"
-    "teach taught|tear tore torn|tell told|think thought|throw threw thrown|thrust|tread trod trodden|undergo underwent|"
-    "understand understood|undertake undertook undertaken|upset|wake woke woken|wear wore worn|weave wove woven|weep wept|"
-    "win won|wind wound|withdraw withdrew withdrawn|withhold withheld|wring wrung|write wrote written|be is was been were "
-    "are am being"
-)
-_NOUNS = (
-    "man men|woman women|child children|foot feet|tooth teeth|goose geese|mouse mice|person people|ox oxen|knife knives|"
-    "life lives|wife wives|leaf leaves|half halves|shelf shelves|wolf wolves|thief thieves|self selves|loaf loaves|"
-    "sheep|fish|deer|series|species|aircraft|information|advice|equipment|news|furniture|money|luggage|baggage|help|"
-    "crisis crises|analysis analyses|basis bases|datum data|medium media|criterion criteria|phenomenon phenomena"
-)
-IRREGULAR_VERBS = frozenset(entry.split()[0] for entry in _VERBS.split("|"))
-IRREGULAR_NOUNS = frozenset(entry.split()[0] for entry in _NOUNS.split("|"))
-IRREGULAR = frozenset(form for entry in f"{_VERBS}|{_NOUNS}".split("|") for form in entry.split()[1:])
+_VERBS, _NOUNS = (sections("varying.txt")[name].split(";") for name in ("verbs", "nouns"))
+IRREGULAR_VERBS = frozenset(entry.split()[0] for entry in _VERBS)
+IRREGULAR_NOUNS = frozenset(entry.split()[0] for entry in _NOUNS)
+IRREGULAR = frozenset(form for entry in (*_VERBS, *_NOUNS) for form in entry.split()[1:])
 """Forms that no rule makes."""
 
 
@@ -64,8 +40,8 @@ def inflected(base: str, pos: str, form: str) -> str:
     """A form of a word; empty where no rule makes it for certain.
 
     Example:
-        >>> [inflected(*each) for each in [("box", "n", "s"), ("try", "v", "ed"), ("stop", "v", "ing"), ("buy", "v", "ed")]]
-        ['boxes', 'tried', 'stopping', '']
+        >>> inflected("box", "n", "s"), inflected("stop", "v", "ing"), inflected("buy", "v", "ed")
+        ('boxes', 'stopping', '')
     """
     if not form:
         return base
@@ -96,7 +72,13 @@ def _without_s(word: str) -> list[str]:
 def _with(base: str, ending: str) -> str:
     if base.endswith("e"):
         if ending == "ing":
-            return base[:-2] + "ying" if base.endswith("ie") else base + "ing" if base.endswith("ee") else base[:-1] + "ing"
+            return (
+                base[:-2] + "ying"
+                if base.endswith("ie")
+                else base + "ing"
+                if base.endswith("ee")
+                else base[:-1] + "ing"
+            )
         return base + "d"
     if base.endswith("y") and base[-2:-1] not in _VOWELS:
         return base[:-1] + "ied" if ending == "ed" else base + "ing"

@@ -8,7 +8,7 @@ row is set aside by who places the rows.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
@@ -21,24 +21,26 @@ from tuneloop.data.kinship import question
 from tuneloop.data.section import Augment
 from tuneloop.data.transforms import Place
 from tuneloop.data.varying.inputs import besides, inputs, why_not
-from tuneloop.errors import RecordError
+from tuneloop.errors import NoAnswer, RecordError
 from tuneloop.rows import Content, Record
 from tuneloop.rows.record import digest
 
 AUGMENTED_BY = "augmented_by"
 """Where ``meta`` says which augmenters changed a row, in order."""
-SAME, KNOWN = "nothing in it changed", "another row asks the same"
+SAME, FAILED, KNOWN = "nothing in it changed", "its augmenters failed", "another row asks the same"
 SHOWN = 60
 """Characters of a text shown on either side of the place where it changed."""
 
 
 @dataclass
 class _Variant:
-    """What augmenters made of a row: its content, who changed it, and who failed why."""
+    """What augmenters made of a row: its content, who changed it, who failed why, and whether another try may help."""
 
     content: Content
+    why_not: str = ""
     by: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    unanswered: bool = False
 
 
 class Augmentation:
@@ -58,6 +60,7 @@ class Augmentation:
         self._changed: Counter[str] = Counter()
         self._failed: Counter[tuple[str, str]] = Counter()
         self._not_made: Counter[str] = Counter()
+        self._unanswered = 0
         self._samples: list[dict[str, str]] = []
 
     def run(self, records: Iterable[Record], seed: int) -> Iterator[Record]:
@@ -93,6 +96,7 @@ class Augmentation:
                 for (name, reason), count in sorted(self._failed.items(), key=lambda entry: (-entry[1], entry[0]))
             ],
             "not_made": dict(sorted(self._not_made.items())),
+            "unanswered": self._unanswered,
             "before_after": self._samples,
         }
 
@@ -105,8 +109,9 @@ class Augmentation:
 
     def _is_new(self, record: Record, variant: _Variant, seen: set[int]) -> bool:
         self._failed.update(variant.failed)
+        self._unanswered += variant.unanswered
         if variant.content == record.content:
-            self._not_made[SAME] += 1
+            self._not_made[variant.why_not or (FAILED if variant.failed else SAME)] += 1
             return False
         key = question(variant.content)
         if key in seen:
@@ -155,7 +160,7 @@ class Augmentation:
             return []
         reason = why_not(record)
         if reason:
-            return [_Variant(record.content, failed=[("", reason)])]
+            return [_Variant(record.content, reason)]
         copies = 1 if self._section.only_copies else self._section.copies
         return [self._variant(record, f"{seed}:{record.id}:{_tail(record)}:{number}") for number in range(copies)]
 
@@ -169,6 +174,7 @@ class Augmentation:
                 new = augmenter.vary(now, random)
             except RecordError as error:
                 variant.failed.append((augmenter.name, error.problems[0].what))
+                variant.unanswered |= isinstance(error, NoAnswer)
                 continue
             if new.content == now.content:
                 continue
@@ -183,3 +189,30 @@ class Augmentation:
 def _tail(record: Record) -> str:
     """What tells copies of one row apart: how their origins go on behind their parent's."""
     return record.origin.removeprefix(str(record.meta.get(PARENT, record.origin)))
+
+
+def unanswered(report: Mapping[str, Any]) -> int:
+    """How many variants a dataset lacks for a reason that may pass: a service that was down or busy.
+
+    Args:
+        report: The dataset's report.
+    """
+    return sum(growth.get("unanswered", 0) for growth in report["growth"])
+
+
+def growth_notes(report: Mapping[str, Any]) -> list[str]:
+    """What a person should know of the variants and may want to act on.
+
+    Args:
+        report: The dataset's report.
+    """
+    notes = []
+    for growth in report["growth"]:
+        failed = [
+            f"{each['augmenter']} {each['rows']} times: {each['reason']}" for each in growth.get("failed", ())[:3]
+        ]
+        if failed:
+            notes.append(f"rows stayed as they are where an augmenter failed ({'; '.join(failed)})")
+    if count := unanswered(report):
+        notes.append(f"{count} variants were not answered; prepare again when the service answers, to have them made")
+    return notes

@@ -6,18 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from tuneloop.data.names import chinese, english
+from tuneloop.data.names import chinese, english, words
 from tuneloop.data.script import HAN
 
 Spans = list[tuple[int, int]]
 
-_NUMBERS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-_MORE = "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion"
-_ORDER = "first second third fourth fifth half twice once dozen quarter double triple"
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday today tomorrow yesterday tonight noon midnight"
-_MONTHS = "january february april june july august september october november december"
-_WORDS = "|".join(f"{_NUMBERS} {_MORE} {_ORDER} {_DAYS} {_MONTHS}".split())
-_MEASURES = "个只条张件块元角分毛斤两克吨米里寸尺亩升年月日号天周点时秒岁次回遍人名位杯瓶碗份盒袋家台辆层楼本页篇口%％℃度倍折成"
+_WORDS = "|".join(sorted(words("varying.txt", "numbers") | words("varying.txt", "days")))
+_UNITS = "公里|公斤|千克|毫[升米克]|厘米|平方米|分钟|小时|星期|个月|"
+_MEASURES = (
+    "个只条张件块元角分毛斤两克吨米里寸尺亩升年月日号天周点时秒岁次回遍人名位杯瓶碗份盒袋家台辆层楼本页篇口%％℃度倍折成"
+)
 
 _HARD = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]+`"  # code
@@ -29,14 +27,15 @@ _HARD = re.compile(
 )
 _NUMBER = re.compile(
     r"(?:[$€£¥￥]\s?)?(?<![A-Za-z0-9_])[A-Za-z_]*[0-9０-９][A-Za-z0-9０-９_]*(?:[.,:/\-–][0-9][A-Za-z0-9]*)*"
-    rf"(?:\s?(?:[%％°℃€£¥]|[{_MEASURES}]|(?:[a-z]{{1,12}}|[A-Z]{{1,4}}|[kKMG]?[A-Z][a-z]?)(?![A-Za-z])))?"
+    rf"(?:\s?(?:[%％°℃€£¥]|{_UNITS}[{_MEASURES}]|(?:[a-z]{{1,12}}|[A-Z]{{1,4}}|[kKMG]?[A-Z][a-z]?)(?![A-Za-z])))?"
 )
 _SOFT = re.compile(
     r"“[^”\n]{1,200}”|\"[^\"\n]{1,200}\"|‘[^’\n]{1,100}’|(?<!\w)'[^'\n]{1,100}'(?!\w)|「[^」\n]{1,200}」|『[^』\n]{1,200}』"
     r"|《[^》\n]{1,100}》|【[^】\n]{1,100}】"
     r"|(?<![A-Za-z0-9_])[A-Za-z]+(?:[_/\\.@#+&][A-Za-z0-9_]+)+"  # identifiers, paths, names of files, R&D
+    r"|(?<![A-Za-z0-9_])[a-z]+[A-Z][A-Za-z0-9_]*"
     rf"|\b(?i:{_WORDS})s?\b"
-    rf"|[〇零一二两三四五六七八九十百千万亿半几]+[{_MEASURES}]?|(?:今|明|昨|前|后)[天日年晚早]|(?:星期|周|礼拜)[一二三四五六日天末]"
+    rf"|[〇零一二两三四五六七八九十百千万亿半几]+(?:{_UNITS}[{_MEASURES}])?|(?:今|明|昨|前|后)[天日年晚早]|(?:星期|周|礼拜)[一二三四五六日天末]"
 )
 NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|hardly|barely|scarcely|rarely|seldom"
@@ -101,11 +100,9 @@ def _pieces(text: str) -> Counter[str]:
 def _names(text: str) -> Spans:
     found: Spans = []
     for match in _CAPITALS.finditer(text):
-        alone = " " not in match[0]
-        if alone and match[0][1:].islower() | (len(match[0]) == 1):
-            if _STARTS.search(text[max(0, match.start() - _LOOK_BACK) : match.start()]):
-                continue
-        found.append(match.span())
+        plain = " " not in match[0] and (match[0][1:].islower() or len(match[0]) == 1)
+        if not plain or not _STARTS.search(text[max(0, match.start() - _LOOK_BACK) : match.start()]):
+            found.append(match.span())
     if found or not text.islower():
         found += english.people(text)
     if HAN.search(text):

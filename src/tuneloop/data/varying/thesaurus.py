@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from tuneloop.data.names import words
 from tuneloop.data.script import HAN
 from tuneloop.data.varying.forms import IRREGULAR, inflected, readings
 from tuneloop.data.varying.protected import NEGATION
@@ -15,32 +16,14 @@ from tuneloop.data.varying.wordnet import WordNet
 from tuneloop.data.varying.words import Piece
 from tuneloop.errors import DataError
 
-STOP = frozenset(
-    (
-        "a an the this that these those my your his her its our their mine yours hers ours theirs i you he she it we they "
-        "me him us them myself yourself himself herself itself ourselves themselves who whom whose which what when where "
-        "why how and or but if then else because as until while of at by for with about against between into through "
-        "during before after above below to from up down in out on off over under again further once here there all any "
-        "both each few more most other some such only own same so than too very can will just should now do does did "
-        "doing done have has had having be is am are was were been being would could may might must shall ought let lets "
-        "get got gets getting go goes going went gone make makes made making take takes took taken put also even still "
-        "yet ever much many lot lots way please thanks thank yes ok okay hi hello hey sir dear well like one ones thing "
-        "things people another every since though although however per via upon within without along across around "
-        "toward towards onto despite versus except amid among behind beside besides beyond concerning regarding oh am pm mr mrs ms dr etc vs re im ive ill id youre dont u ur r n"
-    ).split()
-)
+TABLE = "varying.txt"
+STOP = words(TABLE, "english")
 """English words that carry no meaning of their own, or too many: never replaced, never put in."""
-ZH_STOP = frozenset(
-    "的 地 得 了 着 过 是 在 和 与 及 也 都 就 还 很 太 吗 呢 吧 啊 呀 嘛 啦 哦 我 你 您 他 她 它 我们 你们 他们 她们 它们 这 那 这个 那个 这些 "
-    "那些 这样 那样 哪 谁 什么 怎么 怎样 多少 为什么 有 要 会 能 可以 应该 给 把 被 让 对 从 到 为 跟 比 之 其 而 但 但是 因为 所以 如果 虽然 或 或者 "
-    "以及 并 并且 又 再 才 只 已 已经 将 上 下 里 中 来 去 说 请 好 大 小 多 少 人 个 们 等".split()
-)
-_BEFORE_NOUN = frozenset("a an the this that these those my your his her its our their some any every each another".split())
-_BEFORE_VERB = frozenset(
-    "to i you we they he she it who will would can could should may might must shall please dont don't didn't doesn't "
-    "won't can't couldn't wouldn't let's do does did".split()
-)
-_BEFORE_PAST = frozenset("have has had having was were been be is are am being got get i've i'm it's".split())
+ZH_STOP = words(TABLE, "chinese")
+"""Chinese words of that kind."""
+_BEFORE_NOUN = words(TABLE, "before_noun")
+_BEFORE_VERB = words(TABLE, "before_verb")
+_BEFORE_PAST = words(TABLE, "before_past")
 _AN = re.compile("[aeiou](?!ni[vqtc]|se|ne|u)|hou?r|hon[eo]|heir")
 _CODE = re.compile(r"[A-Z][a-z][0-9]{2}[A-Z][0-9]{2}([=#@])\s*")
 
@@ -85,9 +68,9 @@ class Thesaurus:
             and other not in STOP
             and other != small
             and not NEGATION.fullmatch(other)
+            and not (pos == "v" and after == "to")  # need to, want to: what follows belongs to the verb
             and not (article and bool(_AN.match(other)) != bool(_AN.match(small)))
         )
-
 
 
 def _reading(word: str, before: str, after: str, english: WordNet) -> tuple[str, str, str] | None:
@@ -99,9 +82,7 @@ def _reading(word: str, before: str, after: str, english: WordNet) -> tuple[str,
         allowed = {"v", "a", "r"} if word.endswith(("ed", "ing")) else {"a", "n", "r"}
     elif before in _BEFORE_VERB:
         allowed = {"v", "r"}
-    possible = [
-        each for each in readings(word) if each[1] in allowed and each[1] in english.parts_of_speech(each[0])
-    ]
+    possible = [each for each in readings(word) if each[1] in allowed and each[1] in english.parts_of_speech(each[0])]
     return possible[0] if len({(base, pos) for base, pos, _ in possible}) == 1 else None
 
 
@@ -146,9 +127,9 @@ def _lexicon(path: Path, _changed: int, _size: int) -> dict[str, tuple[str, ...]
         code = _CODE.match(line)
         if line.startswith("#") or (code and code[1] != "="):
             continue
-        words = [word for word in re.split(r"[\s,，、;；]+", line[code.end() if code else 0 :]) if HAN.match(word)]
-        if len(words) > 1:
-            groups.append(list(dict.fromkeys(words)))
+        group = [word for word in re.split(r"[\s,，、;；]+", line[code.end() if code else 0 :]) if HAN.match(word)]
+        if len(group) > 1:
+            groups.append(list(dict.fromkeys(group)))
     places: dict[str, list[int]] = defaultdict(list)
     for number, group in enumerate(groups):
         for word in group:
@@ -157,7 +138,9 @@ def _lexicon(path: Path, _changed: int, _size: int) -> dict[str, tuple[str, ...]
         raise DataError("there is no group of Chinese words in it", where=str(path), fix=_LEXICON)
     alone = {word: numbers[0] for word, numbers in places.items() if len(numbers) == 1}
     found = {
-        word: tuple(other for other in groups[number] if other != word and other in alone and not NEGATION.search(other))
+        word: tuple(
+            other for other in groups[number] if other != word and other in alone and not NEGATION.search(other)
+        )
         for word, number in alone.items()
     }
     return {word: others for word, others in found.items() if others}

@@ -50,7 +50,7 @@ class WordNet:
     """Synonyms of English words, each in its chief sense.
 
     Two words count as synonyms if the chief sense of both is the same synset. Where the order of senses is not known
-    (a list of synsets), the other must share most senses of the word, and at least half of its own. Odd words are not
+    (a list of synsets), they must share most senses of each. Odd words are not
     put in: one counts as usual if it has several senses or stands in several expressions (``bank account``).
 
     Args:
@@ -127,15 +127,11 @@ def _candidates(key: Key, ids: list[str], senses: Senses) -> Iterable[str]:
     for id in ids:
         for other in senses.synsets[id]:
             shared[other] += other != word
-    return [
-        other
-        for other, count in shared.items()
-        if 2 * count > len(ids) and 2 * count >= len(senses.order[other, pos])
-    ]
+    return [other for other, count in shared.items() if 2 * count > max(len(ids), len(senses.order[other, pos]))]
 
 
 def _usual(senses: Senses) -> Counter[str]:
-    """How usual each single word seems: senses beyond the first, and expressions of several words that it is part of."""
+    """How usual each single word seems: its senses beyond the first, and the expressions that it is part of."""
     found: Counter[str] = Counter()
     for (word, _), ids in senses.order.items():
         parts = word.replace("-", " ").split()
@@ -190,7 +186,8 @@ def _parsed(file: Path) -> dict[str, Any]:
             return dict(json.load(opened))
         import yaml
 
-        return dict(yaml.load(opened, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - both are safe
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as quick
+        return dict(loader(opened).get_single_data())
 
 
 def _lmf(file: Path) -> Senses:

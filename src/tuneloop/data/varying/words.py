@@ -14,7 +14,9 @@ from tuneloop.data.varying.protected import NEGATION, spans
 LONGEST = 4
 """Characters of the longest Chinese word of the table."""
 _OWN = 12.0  # cost of a word that only the lexicon holds: taken before single characters, not before frequent words
-_WORD = re.compile(rf"(?P<han>(?:{HAN.pattern})+)|[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]+(?:['’-][A-Za-z\u00c0-\u024f]+)*")
+_WORD = re.compile(
+    rf"(?P<han>(?:{HAN.pattern})+)|[A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff]+(?:['’-][A-Za-z\u00c0-\u024f]+)*"
+)
 _END = re.compile(r"[.!?。！？;；\n]")
 
 
@@ -55,8 +57,8 @@ def cut(text: str, keep: Iterable[str] = (), lexicon: frozenset[str] = frozenset
         lexicon: Chinese words besides those of the table.
 
     Example:
-        >>> [piece.text for piece in cut("送餐很快, really good!") if piece.free]
-        ['送餐', '很快', 'really', 'good']
+        >>> [piece.text for piece in cut("味道很好, really good!") if piece.free]
+        ['味道', '很', '好', 'really', 'good']
     """
     pieces: list[Piece] = []
     sentence = clause = at = 0
@@ -100,6 +102,19 @@ def cut(text: str, keep: Iterable[str] = (), lexicon: frozenset[str] = frozenset
             at = end
         start, end = next(fixed)
     between(len(text))
+    return _settled(pieces)
+
+
+def _settled(pieces: list[Piece]) -> list[Piece]:
+    """The pieces, the word behind a negation no longer free: what is negated must not change."""
+    negated = False
+    for at, piece in enumerate(pieces):
+        if piece.word:
+            if negated and piece.free:
+                pieces[at] = replace(piece, free=False)
+            negated = not piece.free and NEGATION.search(piece.text) is not None
+        elif piece.text.strip(" "):
+            negated = False
     return pieces
 
 
