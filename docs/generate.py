@@ -148,7 +148,7 @@ def _own(base: type[Part]) -> Iterator[str]:
     text = (HERE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     told = text.partition("## Add a part\n")[2].partition("\nand `tuneloop explain")[0]
     if f"tuneloop.{family(base)}" in told:
-        yield from ("## One of your own", told.rstrip(), "")
+        yield from ("## One of your own", told.rstrip().replace("```yaml", "```text"), "")  # no recipe by itself
 
 
 def _example(place: shapes.Place, name: str) -> str:

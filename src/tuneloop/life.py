@@ -12,8 +12,7 @@
     collect   Feedback + Dataset -> Dataset   <name>/dataset
     retrain   Dataset + champion -> Release   <name>/challenger
 
-Every act that was done before with the same inputs is found in the store and costs nothing. An act takes the
-recipe, the store and, where it may take long, a ``progress`` that is told how far it is.
+What was done before with the same inputs is found in the store and costs nothing. ``progress`` is told how far it is.
 
 Example::
 
@@ -23,13 +22,12 @@ Example::
     report, bundle = tuneloop.evaluate(recipe, store), tuneloop.export(recipe, store)
     release = tuneloop.release(recipe, store)
     tuneloop.promote(recipe, store, why="better than the base")
-    "".join(tuneloop.chat(store).say("When are you open?"))
     tuneloop.serve(recipe, store, ready=print)  # until Ctrl-C
     life = tuneloop.retrain(recipe, store)  # collect, train, evaluate, export, release
     tuneloop.rollback(recipe, store)
     tuneloop.lineage(store, "chatcmpl-...").sources
 
-``docs/api.md`` tells more of each, with examples that a test runs.
+``docs/api.md`` tells more of each; a test runs it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from tuneloop import life
+from tuneloop.cli.data import command
 from tuneloop.data.card import licences, pictures
 from tuneloop.data.card.asked import asked, overdue
 from tuneloop.data.card.compliance import Point, compliance, due, verdict
@@ -23,6 +26,7 @@ from tuneloop.data.card.survey import DRAWN, Survey
 from tuneloop.data.hiding import Hider
 from tuneloop.data.prepare import from_records, prepare
 from tuneloop.data.section import DataSection
+from tuneloop.monitoring.progress import Silent
 from tuneloop.rows import Chat, Labeled, Message, Record, Text
 from tuneloop.store import Dataset, Store
 
@@ -306,3 +310,27 @@ def test_a_flow_of_any_shape_stays_inside_its_frame(sources: int) -> None:
     places = [float(value) for each in tree.iter() for key in ("x", "x1", "x2") if (value := each.get(key))]
     ends = [float(x) for d in re.findall(r' d="([^"]+)"', svg) for x in re.findall(r"[HM](-?[\d.]+)", d)]
     assert min(places + ends) >= 0 and max(places + ends) <= pictures.WIDTH
+
+
+def test_the_command_tells_where_the_card_is_and_fails_where_a_point_is_an_error(rich: Dataset, tmp_path: Path) -> None:
+    store = ["--store", str(rich.folder.parent.parent)]
+    said = CliRunner().invoke(command, ["card", rich.id, *store])
+    assert said.exit_code == 0, said.output
+    assert "no commercial use" in said.output and str(rich.folder / "card.html") in said.output.replace("\n", "")
+    page = tmp_path / "page.html"
+    as_json = CliRunner().invoke(command, ["card", rich.id, "--json", "--html", str(page), *store])
+    assert json.loads(as_json.output)["severity"] == "warning" and page.exists()
+    late = made(tmp_path / "late", governance={"retention": "2001-02-03"})
+    over = CliRunner().invoke(command, ["card", late.id, "--store", str(late.folder.parent.parent)])
+    assert (over.exit_code, "until 2001-02-03 only" in over.output) == (1, True)
+
+
+def test_training_says_that_the_data_should_have_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = made(tmp_path, governance={"retention": "2001-02-03"})
+    notes: list[str] = []
+    monkeypatch.setattr(Silent, "note", lambda self, text: notes.append(text))
+    monkeypatch.setattr("tuneloop.models.find_base", lambda *args, **kwargs: 1 / 0)
+    recipe = life.load({"data": {"sources": ["rows.jsonl"]}, "model": {"base": "embedded"}})
+    with pytest.raises(ZeroDivisionError):
+        life.train(recipe, Store(tmp_path / "store"), Silent(), dataset=late)
+    assert any("were to be kept until 2001-02-03 only" in note for note in notes)

@@ -15,6 +15,7 @@ from tuneloop.evaluation import curves, page, summary
 from tuneloop.evaluation.evaluate import evaluate
 from tuneloop.evaluation.section import EvaluateSection
 from tuneloop.monitoring import proof
+from tuneloop.monitoring.page import short
 
 VOID = {"meta", "img", "br", "wbr", "link", "input"}
 
@@ -112,8 +113,8 @@ def test_the_page_can_be_made_again_from_report_json_alone(made: Path) -> None:
 
 
 def test_a_very_long_text_is_cut_on_the_page() -> None:
-    assert page.short("a" * 1200) == "a" * 1200
-    assert page.short("a" * 5000).endswith("… (5,000 characters)")
+    assert short("a" * 1200) == "a" * 1200
+    assert short("a" * 5000).endswith("… (5,000 characters)")
 
 
 def test_an_answer_is_marked_right_wrong_or_by_its_score() -> None:

@@ -159,8 +159,7 @@ def from_records(
     found = store.find(Dataset, key)
     if found is not None:
         return found
-    unknown = sorted(set(records_by_split) - set(SIDES))
-    if unknown:
+    if unknown := sorted(set(records_by_split) - set(SIDES)):
         raise DataError(
             f"there is no split {unknown[0]!r}", where="from_records", fix=f"name one of {', '.join(SIDES)}"
         )
