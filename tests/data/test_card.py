@@ -23,6 +23,8 @@ from tuneloop.data.card.flow import Flow, Stage, flow
 from tuneloop.data.card.markdown import markdown
 from tuneloop.data.card.page import render
 from tuneloop.data.card.survey import DRAWN, Survey
+from tuneloop.data.forgetting.rebuild import without
+from tuneloop.data.forgetting.wanted import wanted
 from tuneloop.data.hiding import Hider
 from tuneloop.data.prepare import from_records, prepare
 from tuneloop.data.section import DataSection
@@ -334,3 +336,19 @@ def test_training_says_that_the_data_should_have_gone(tmp_path: Path, monkeypatc
     with pytest.raises(ZeroDivisionError):
         life.train(recipe, Store(tmp_path / "store"), Silent(), dataset=late)
     assert any("were to be kept until 2001-02-03 only" in note for note in notes)
+
+
+def test_a_version_without_forgotten_rows_adds_up_with_the_rows_made(tmp_path: Path) -> None:
+    labeled = [
+        {"text": f"{'Ann Lee' if i < 3 else 'some'} text {i}", "label": "a" if i % 4 else "b"} for i in range(60)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in labeled))
+    section = {"sources": ["rows.jsonl"], "transforms": [], "balance": "oversample", "split": {"near": None}}
+    store = Store(tmp_path / "s")
+    old = prepare(DataSection.model_validate(section), store, seed=2, folder=tmp_path)
+    new, gone = without(old, wanted(store, "Ann Lee", ()), store, parents={})
+    counts = new.report["rows"]
+    assert gone and counts["read"] + counts["made"] == counts["kept"] + counts["dropped"]
+    assert flow(new.report).stages[-1].left == counts["kept"]
+    assert f"{gone} rows were left out" in told(new)[0]
+    assert "Ann Lee" not in "".join(told(new))

@@ -268,6 +268,7 @@ def test_real_rows_in_both_languages_are_varied_without_a_leak(real: Path, make:
 def test_who_asks_to_forget_a_row_is_rid_of_what_was_made_of_it(make: Make, store: Store) -> None:
     rows = [{"text": f"{' '.join(WORDS[i : i + 9])} at gate {i}", "label": "ab"[i % 2]} for i in range(12)]
     dataset = make(rows, augment={"by": ["swap"], "copies": 3})
+    store.refs.move("faq/dataset", dataset.id, why="prepare")
     subject = wanted(store, "rows.jsonl:5")
     done = forget(store, subject, find_holders(store, subject), why="asked for")
     (new,) = done.act.replaced.values()

@@ -55,8 +55,7 @@ def without(dataset: Dataset, subject: Wanted, store: Store, *, parents: Mapping
             for drop in dataset.dropped():
                 writer.drop(Drop(drop.reason, drop.step, drop.origin, "not shown") if names(drop, subject) else drop)
         report = _scrubbed(dataset.report, subject) | writer.report()
-        read = dataset.report["rows"]["read"]
-        report["rows"] = {"read": read, "kept": writer.kept, "dropped": writer.dropped.total()}
+        report["rows"] = dataset.report["rows"] | {"kept": writer.kept, "dropped": writer.dropped.total()}
         report["certificate"] = certify_folder(draft, promised(dataset), spill)
         write_json(draft / "report.json", report)
         write_json(draft / CERTIFICATE, report["certificate"])
