@@ -147,11 +147,11 @@ class Split(Section):
 class Augment(Section):
     """How training rows are varied: on the input side only; a list of augmenters alone is the short form."""
 
-    by: list[OneOf[Augmenter]] = Field(min_length=1)
+    by: list[OneOf[Augmenter]] = Field(min_length=1, examples=[["swap"]])
     """What varies a row, one after the other, each with its probability."""
-    copies: int = Field(1, ge=1)
+    copies: int = Field(1, ge=1, json_schema_extra={"beside": {"by": ["swap"]}})
     """How many variants are made of each row."""
-    only_copies: bool = False
+    only_copies: bool = Field(False, json_schema_extra={"beside": {"by": ["swap"]}})
     """Vary the copies that ``balance`` makes, in place, and add no row."""
 
 
@@ -168,7 +168,7 @@ class Governance(Section):
     """Who may use them."""
     contact: str = ""
     """Who answers for them."""
-    retention: date | None = None
+    retention: date | None = Field(None, examples=["2027-12-31"])
     """The last day on which they may be kept (``2027-12-31``); null sets none."""
 
 

@@ -34,7 +34,7 @@ class Answered(Augmenter):
 
     model: str
     """With ``base_url`` the name of the model there; else one on this machine, as ``model.base`` names it."""
-    base_url: str | None = None
+    base_url: str | None = Field(None, examples=["http://127.0.0.1:8000/v1"])
     """An OpenAI-compatible endpoint, with ``/v1`` at its end; null answers on this machine."""
     api_key_env: str = ""
     """Name of the environment variable that holds the key of the endpoint; empty for none."""

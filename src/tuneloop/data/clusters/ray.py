@@ -61,7 +61,7 @@ class Ray(Cluster):
     address: str = Field("auto", pattern=r"^(auto|local|[\w.-]+:\d+|\[[0-9A-Fa-f:]+\]:\d+)$")
     """Where it is: ``host:port`` of its head; ``auto``, the cluster that this machine is a node of; ``local``, a Ray of
     this machine alone, started for the one preparation."""
-    num_cpus: int | None = Field(None, ge=1)
+    num_cpus: int | None = Field(None, ge=1, json_schema_extra={"beside": {"address": "local"}})
     """How many processors a ``local`` Ray shares the work among; all by default."""
 
     @model_validator(mode="after")
