@@ -68,7 +68,7 @@ def _pools() -> tuple[list[str], list[str]]:
     for file in files:
         data = file.read_bytes()
         data = gzip.decompress(data) if file.suffix == ".gz" else data
-        rows += json.loads(data)
+        rows += map(json.loads, data.splitlines()) if ".jsonl" in file.name else json.loads(data)
     questions = [row["instruction"] for row in rows if row.get("instruction")]
     said = [part.strip() for row in rows for part in _SENTENCE.findall(row.get("output") or "")]
     return questions, [part for part in said if 5 <= len(part.split()) <= 30]

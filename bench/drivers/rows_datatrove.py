@@ -64,8 +64,12 @@ def main() -> None:
     config = MinhashConfig(n_grams=2, num_buckets=BUCKETS, hashes_per_bucket=HASHES)
     clean, sigs, buckets, ids, out = (str(folder / name) for name in ("clean", "sigs", "buckets", "ids", "out"))
 
+    stages = iter(range(5))
+
     def run(pipeline: list[Any], tasks: int) -> None:
-        LocalPipelineExecutor(pipeline, tasks=tasks, workers=count, logging_dir=str(folder / "logs")).run()
+        # A folder for each stage: what is marked as done in it is not done again.
+        logs = str(folder / "logs" / str(next(stages)))
+        LocalPipelineExecutor(pipeline, tasks=tasks, workers=count, logging_dir=logs).run()
 
     run([JsonlReader(work.shards, adapter=document), *steps(), JsonlWriter(clean, compression=None)], count)
     run([JsonlReader(clean), MinhashDedupSignature(sigs, config=config)], count)

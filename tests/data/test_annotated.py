@@ -171,7 +171,7 @@ def test_a_chat_log_teaches_the_answers_that_are_whole(make: Make) -> None:
     assert [chat.messages[-1].content for chat in chats] == ["yes", "d", "", "plain"]  # type: ignore[union-attr]
     assert [turn.learn for turn in chats[1].messages] == [None, False, None, None]  # type: ignore[union-attr]
     assert chats[2].messages[-1].tool_calls[0].arguments == {"at": 7}  # type: ignore[union-attr]
-    assert len(reasons(dataset)) == 4 and "it ended by 'length'" in reasons(dataset)[0]
+    assert len(reasons(dataset)) == 4 and reasons(dataset)[0] == "the answer is not whole"
 
 
 def test_a_batch_is_joined_with_its_requests(make: Make, tmp_path: Path) -> None:

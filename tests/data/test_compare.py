@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -124,3 +125,23 @@ def test_two_versions_of_a_hundred_thousand_rows_are_compared_in_a_few_bytes_a_r
     renumbered, removed, grown = map(int, done.stdout.split())
     assert (renumbered, removed) == (count - 3, 3)
     assert grown < 60_000  # KiB; the texts alone are four times as much
+
+
+def test_other_options_of_what_acts_after_the_split_are_told_and_made_rows_counted(tmp_path: Path, store: Store) -> None:
+    rows = [{"text": f"row number {i} about {i * 7}", "label": "a" if i % 5 else "b"} for i in range(40)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def version(**options: object) -> Dataset:
+        section = {"sources": ["rows.jsonl"], "transforms": [], "split": {"near": None}, **options}
+        return prepare(DataSection.model_validate(section), store, seed=1, folder=tmp_path)
+
+    plain, grown = version(), version(balance="oversample", augment=["swap"])
+    found = compare(plain, grown)
+    assert found.made["balance"][0] is None
+    assert "oversample" in found.made["balance"][1]
+    assert found.made["augment"][1]["copies"] == 1
+    assert "encoders" not in found.made
+    assert found.figures["rows made"] == [0, grown.facts["made"]]
+    assert grown.facts["made"] > 0
+    more = compare(grown, version(balance="oversample", augment={"by": ["swap"], "copies": 2}))
+    assert more.made["augment"] == {"copies": [1, 2]}

@@ -239,6 +239,46 @@ def test_versions_made_from_each_other_are_replaced_together(world: World) -> No
     assert done.moved.keys() == {"faq/dataset", "faq/tags/audited"}
 
 
+def test_only_lines_that_hold_the_person_now_are_named(world: World) -> None:
+    world.prepare()
+    del world.lines[5]  # a row of the person was deleted already, and all below it moved up
+    world.lines.insert(0, world.line("A new first question that moves all lines?", "Yes."))
+    world.write()
+    found = find(world.store, wanted(world.store, WHO))
+    assert found.origins == ["rows.jsonl:5", "rows.jsonl:8"]
+    assert "no longer at the line" in found.unsure["rows.jsonl"]
+    world.lines = [line for line in world.lines if "estperson" not in line and "TESTPERSON" not in line]
+    world.write()
+    found = find(world.store, wanted(world.store, WHO))
+    assert found.origins == []
+    assert "no line holds them now" in found.unsure["rows.jsonl"]
+    (world.folder / "rows.jsonl").unlink()
+    assert "not here" in find(world.store, wanted(world.store, WHO)).unsure["rows.jsonl"]
+
+
+def test_a_row_by_its_id_is_found_where_it_is_now(world: World) -> None:
+    record = next(iter(world.prepare().records("train")))
+    line = int(record.origin.rpartition(":")[2])
+    world.lines.insert(0, world.line("A new first question that moves all lines?", "Yes."))
+    world.write()
+    assert find(world.store, wanted(world.store, record.id)).origins == [f"rows.jsonl:{line + 1}"]
+
+
+def test_caches_of_other_datasets_are_left_alone(world: World) -> None:
+    dataset = world.prepare()
+    cache = world.store.root / "cache"
+    digits = dataset.id.partition("-")[2]
+    for name in (f"encoded-{digits}-{'0' * 32}", f"encoded-{'f' * 20}-{'0' * 32}", f"reference-{'0' * 32}"):
+        (cache / name).write_bytes(b"figures")
+    (cache / "fetched-1").mkdir()
+    (cache / "fetched-1" / "page.jsonl").write_text('{"text": "of nobody in particular"}')
+    found = find(world.store, wanted(world.store, WHO))
+    assert list(found.caches) == [f"encoded-{digits}-{'0' * 32}", f"reference-{'0' * 32}"]
+    assert "do not say of which" in found.caches[f"reference-{'0' * 32}"]
+    world.forget()
+    assert sorted(path.name for path in cache.iterdir()) == [f"encoded-{'f' * 20}-{'0' * 32}", "fetched-1"]
+
+
 def test_other_names_of_the_person_are_found_with_it(world: World) -> None:
     world.lines[20] = world.line("Who has the number 555 0134 on the list?", "PERSON_7f3a9c has it.")
     world.write()

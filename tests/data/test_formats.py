@@ -225,8 +225,8 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
     "a list": ("[1]", "a row must be a JSON object, this is a list"),
     "no fields": ("{}", "the row has no fields"),
     "half a character": ('{"messages": "\\ud83d"}', "holds half a character (a lone surrogate)"),
-    "unknown role": (turn(role="robot", content="x"), "the role 'robot' is unknown"),
-    "no role": ({"messages": [{"content": "x"}]}, "the role None is unknown"),
+    "unknown role": (turn(role="robot", content="x"), "the role is unknown"),
+    "no role": ({"messages": [{"content": "x"}]}, "the role is unknown"),
     "no answer": ({"messages": [{"role": U, "content": "hi"}]}, "the conversation has no assistant turn"),
     "no turns": ({"messages": []}, "`messages` is empty"),
     "turns as a number": ({"messages": [7]}, "a turn of `messages` must be an object"),
@@ -240,8 +240,8 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
     "empty answer": (turn(content=" \n"), "the answer is empty"),
     "media": ({**GOOD, "images": ["1.jpg"]}, "the row holds media"),
     "media in a piece": (turn(content=[{"type": "image_url", "image_url": "x"}]), "the row holds media"),
-    "unknown piece": (turn(content=[{"type": "hologram", "hologram": "x"}]), "content of type 'hologram' is unknown"),
-    "half a weight": (turn(content="x", weight=0.5), "`weight` of a turn is 0.5"),
+    "unknown piece": (turn(content=[{"type": "hologram", "hologram": "x"}]), "content of an unknown type"),
+    "half a weight": (turn(content="x", weight=0.5), "`weight` of a turn is neither 1 nor 0"),
     "tools as a number": ({**GOOD, "tools": 7}, "`tools` must be a list, it is a int"),
     "tools no JSON": ({**GOOD, "tools": "[{"}, "`tools` is no JSON"),
     "call without a name": (turn(content="", tool_calls=[{"arguments": {}}]), "`name` is missing"),
@@ -262,6 +262,16 @@ def test_a_bad_row_is_set_aside_with_its_reason_and_place(kind: str, make: Calla
     assert drop.reason.startswith(reason)
     assert drop.origin == "rows.jsonl:2"
     assert dataset.report["rows"] == {"read": 3, "kept": 2, "dropped": 1}
+
+
+def test_a_value_of_the_row_stands_in_the_detail_of_its_drop_and_never_in_the_reason(
+    make: Callable[..., Dataset],
+) -> None:
+    bad = [turn(role=role, content="x") for role in ("robot", "ghost", None)]
+    dataset = make([GOOD, *bad, {"messages": [{"role": U, "content": "a"}, {"role": A, "content": "b"}]}])
+    drops = list(dataset.dropped())
+    assert {drop.reason for drop in drops} == {"the role is unknown"}
+    assert [drop.detail.partition(":")[0] for drop in drops] == ["role 'robot'", "role 'ghost'", "role None"]
 
 
 OTHER_BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
@@ -410,3 +420,23 @@ def test_rows_of_text_between_conversations_are_read_as_text(make: Callable[...,
     assert list(dataset.dropped()) == []
     found = [record for split in dataset.splits for record in dataset.records(split)]
     assert sum(type(record.content).__name__ == "Text" for record in found) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "format", "content"),
+    [
+        ("客户,问题,回答,日期,备注", "李雷,怎么退货,点退货,2024-03-05,无", "prompt_completion", chat("怎么退货", "点退货")),
+        ("问题,答案", "怎么退货,点退货", "prompt_completion", chat("怎么退货", "点退货")),
+        ("Frage;Antwort", "Wo?;Hier.", "prompt_completion", chat("Wo?", "Hier.")),
+        ("指令,输入,输出", "相加,1 2,3", "alpaca", chat("相加\n\n1 2", "3")),
+        ("评论,标签", "很好吃,好评", "labeled", Labeled("很好吃", "好评")),
+        ("文本,类别", "很好吃,餐饮", "labeled", Labeled("很好吃", "餐饮")),
+    ],
+)
+def test_columns_named_in_chinese_or_german_are_recognised(
+    header: str, row: str, format: str, content: Any, tmp_path: Path, make: Callable[..., Dataset]
+) -> None:
+    (tmp_path / "rows.csv").write_bytes(f"{header}\n{row}\n".encode("gb18030"))
+    dataset = make(sources=[str(tmp_path / "rows.csv")])
+    assert dataset.report["sources"][0]["files"][0]["formats"] == {format: 1}
+    assert [record.content for record in dataset.records("train")] == [content]

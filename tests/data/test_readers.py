@@ -109,7 +109,7 @@ def test_odd_bytes_in_a_json_list_cost_only_their_row(tmp_path: Path) -> None:
 
 JSONL_PROBLEMS = {
     '{"a": 1': "no JSON",
-    '{"a": 1} {"b": 2}': "something follows",
+    '{"a": 1} {"b": 2}': "no JSON",
     "[1, 2]": "must be a JSON object, this is a list",
     "17": "this is a int",
     "not json": "no JSON",
@@ -124,6 +124,17 @@ def test_a_broken_line_is_given_with_its_problem(tmp_path: Path, line: str) -> N
     assert [raw.line for raw in raws] == [1, 3, 4]
     assert raws[1].row is None
     assert JSONL_PROBLEMS[line] in raws[1].problem
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json"])
+def test_rows_broken_in_several_ways_have_one_reason_and_their_own_details(tmp_path: Path, ending: str) -> None:
+    broken = ['{"a": nan1}', '{"a": 1,, "b": 2}', '{"a": "x" "b": 2}', '{"a": ' + "9" * 5000 + "}"]
+    lines = [line for each in broken for line in ('{"a": 0}', each)]
+    raws = read(ending, write(tmp_path / f"rows.{ending}", "\n".join([*lines, '{"a": 0}'])))
+    found = [raw for raw in raws if raw.row is None]
+    assert {raw.problem for raw in found} == {"no JSON"}
+    assert len({raw.detail for raw in found}) == len(broken)
+    assert "column" in found[0].detail
 
 
 def test_a_raw_tab_in_a_string_is_repaired_and_said(tmp_path: Path) -> None:
@@ -156,7 +167,8 @@ def test_an_open_quotation_mark_takes_no_other_row_with_it(tmp_path: Path) -> No
     assert [line for line, _ in problems] == [3, 7, 8]
     assert "quotation mark" in problems[0][1]
     assert problems[1][1] == "all cells are empty"
-    assert problems[2][1] == "the row has 3 cells, the header 2"
+    assert problems[2][1] == "the row has more or fewer cells than the header"
+    assert [raw.detail for raw in raws][-1] == "3 cells, the header 2"
 
 
 def test_tsv_takes_quotation_marks_as_they_are_and_names_for_a_missing_header(tmp_path: Path) -> None:

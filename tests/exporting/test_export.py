@@ -166,6 +166,57 @@ def test_weights_damaged_on_their_way_to_the_disk_are_caught(
     assert kept(store) == []
 
 
+@pytest.mark.parametrize("apart", [5e-5, 5e-2])
+def test_another_greedy_token_passes_only_where_the_two_are_tied(
+    tuned: Tuned, tiny_model: Path, store: Store, monkeypatch: pytest.MonkeyPatch, apart: float
+) -> None:
+    import torch
+
+    real = probes.plain_answers
+
+    def parted(plain: Any, prompts: Any) -> Any:
+        """Two tokens of the output layer are made alike but for a little, and an answer takes the lower one."""
+        answers = real(plain, prompts)
+        number = next(i for i, answer in enumerate(answers) if len(answer) > 1)
+        first, *rest = answers[number]
+        last = probes.logits(plain, [prompts[number]])[0][-1]
+        other = int(last.topk(2).indices[1])
+        gap = (last[first] - last[other]).item() - apart
+        plain.get_output_embeddings().register_forward_hook(
+            lambda _layer, _given, out: out + gap * torch.nn.functional.one_hot(torch.tensor(other), out.shape[-1])
+        )
+        answers[number] = (other, *rest)
+        return answers
+
+    monkeypatch.setattr(probes, "plain_answers", parted)
+    if apart > 1e-3:
+        with pytest.raises(ModelError, match="1 of 10 greedy answers differ"):
+            export(section(), model=tuned(tiny_model), store=store)
+        assert kept(store) == []
+        return
+    told = export(section(), model=tuned(tiny_model), store=store).facts["verified"]["merged"]
+    assert (told["greedy_equal"], told["greedy_ties"], told["greedy_prompts"]) == (9, 1, 10)
+
+
+@pytest.mark.parametrize("ends", [[4], [3, 4]])
+def test_an_answer_that_ends_earlier_is_measured_by_the_tokens_that_end_it(ends: list[int]) -> None:
+    import torch
+
+    class Five:
+        """Always the same five logits."""
+
+        def parameters(self) -> Any:
+            return iter([torch.zeros(1)])
+
+        def __call__(self, input_ids: Any, **_: object) -> Any:
+            from types import SimpleNamespace
+
+            return SimpleNamespace(logits=torch.tensor([0.0, 1.0, 3.0, -1.0, 2.5]).repeat(1, input_ids.shape[1], 1))
+
+    assert probes.margin(Five(), (0, 1), (2, 2), (2, 2, 2), ends) == pytest.approx(0.5)
+    assert probes.margin(Five(), (0, 1), (2, 1), (2, 2), ends) == pytest.approx(2.0)
+
+
 def test_weights_that_are_not_numbers_are_caught(
     tuned: Tuned, tiny_model: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

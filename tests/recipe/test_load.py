@@ -30,6 +30,28 @@ def test_relative_paths_start_from_the_recipes_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file", "name"), [("kefu.yaml", "kefu"), ("faq.v2.yml", "faq.v2"), ("客服助手.yaml", "客服助手"), ("a b.yaml", "a-b")]
+)
+def test_a_recipe_without_a_name_is_called_like_its_file(tmp_path: Path, file: str, name: str) -> None:
+    (tmp_path / file).write_text(GOOD)
+    assert load(tmp_path / file).name == name
+    assert load(tmp_path / file, ["name=other"]).name == "other"
+    (tmp_path / file).write_text(GOOD + "name: written\n")
+    assert load(tmp_path / file).name == "written"
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "'a b'", "-a", "'客：服'"])
+def test_a_name_that_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(RecipeError, match="name"):
+        read(f"name: {name}\n")
+
+
+def test_a_name_is_kept_composed_and_a_mapping_without_one_is_called_model() -> None:
+    assert read("name: cafe\u0301\n").name == "caf\u00e9"
+    assert load({"data": {"sources": ["a"]}, "model": {"base": "b"}}).name == "model"
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [("2e-4", 2e-4), ("2.0E-4", 2e-4), (".5", 0.5), ("1", 1.0), ("1e1", 10.0)],
 )

@@ -27,6 +27,6 @@ def test_the_name_is_made_of_the_file() -> None:
     assert [named(text) for text in ("a/faq.jsonl.gz", "a b.csv", "问答.jsonl", "__.txt")] == [
         "faq",
         "a-b",
-        "model",
+        "问答",
         "model",
     ]

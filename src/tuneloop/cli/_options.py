@@ -79,9 +79,11 @@ def said(folder: Path) -> str:
 
 def name_of(given: str) -> str:
     """The recipe's name, where the name itself or a recipe file is given."""
+    from tuneloop.store.naming import composed
+
     if given.endswith((".yaml", ".yml")):
         return read(Path(given), ()).name
-    return given
+    return composed(given)
 
 
 def print_json(value: Any) -> None:

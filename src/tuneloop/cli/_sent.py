@@ -41,6 +41,7 @@ def go(store: Store, remote: Path, names: Sequence[str], how: Mapping[str, bool]
     from tuneloop.store import dvc
     from tuneloop.store.remote import transfer
 
+    names = [_options.name_of(name) for name in names]
     with working() as progress:
         started = False
 

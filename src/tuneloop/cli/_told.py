@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -28,31 +28,75 @@ def artifact(made: A, *, as_json: bool = False, then: Callable[[A], None] | None
         then(made)
 
 
-def dataset(made: Dataset) -> None:
-    """Print how many rows each split has, and how many rows were set aside for what reason."""
-    from collections import Counter
+REASONS = 8
+"""Reasons for setting rows aside that are told; the card has all of them."""
+MET = 8
+"""Things met by a step that are told."""
 
+
+def dataset(made: Dataset) -> None:
+    """Print what became of the rows: the splits, what the steps did, why rows were set aside, what may leak."""
     report = made.report
     collected = report.get("made", {})
     click.echo()
     if "new" in collected:
         click.echo(f"corrected answers: {collected['new']:,}, in the place of old rows: {collected['superseded']:,}")
     pairs({name: figure(count).rjust(9) for name, count in {**report["rows"], **report["splits"]}.items()})
-    reasons = Counter(f"{drop.step}: {drop.reason}" for drop in made.dropped())
-    if reasons:
-        click.echo(f"{sum(reasons.values()):,} rows set aside, each with its place in dropped.jsonl")
-        table(("rows", "why"), [(f"{count:,}", reason) for reason, count in reasons.most_common(8)], right=(0,))
+    steps = dict(filter(None, map(_step, [*report.get("steps", ()), *report.get("growth", ())])))
+    pairs(steps)
+    _aside(report.get("dropped", ()))
     from tuneloop.data.card.asked import asked
+    from tuneloop.data.certificate import leaks
 
+    if report.get("certificate"):
+        found = "; ".join(leaks(report["certificate"]))
+        click.echo(f"leaks between splits: {found or 'none (certificate.json)'}")
     card = asked(made)
     click.echo(f"before you train: {card.verdict}")
     click.echo(f"card: {card.page or card.text}")
 
 
+def _step(step: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The name of a step, and in a line what it did; None if it left all rows as they were."""
+    done = {"rows changed": step.get("changed", 0), "made": step.get("made", 0), "set aside": _sum(step["dropped"])}
+    said = ", ".join(f"{count:,} {what}" for what, count in done.items() if count)
+    if not said:
+        return None
+    tally = sorted((step.get("tally") or {}).items(), key=lambda entry: (-entry[1], entry[0]))
+    met = ", ".join(f"{name} {count:,}" for name, count in tally[:MET]) + (", ..." if len(tally) > MET else "")
+    return step["step"], said + (f": {met}" if met else "")
+
+
+def _aside(dropped: Sequence[Mapping[str, Any]]) -> None:
+    """Print the most frequent reasons, each with the place of one row, and how many are not told."""
+    if not dropped:
+        return
+    told, rest = dropped[:REASONS], dropped[REASONS:]
+    click.echo(f"{_rows(dropped):,} rows set aside, each with its place in dropped.jsonl")
+    lines = [
+        (f"{each['rows']:,}", f"{each['step']}: {each['reason']}", each["examples"][0]["origin"]) for each in told
+    ]
+    table(("rows", "why", "for example"), lines, right=(0,))
+    if rest:
+        click.echo(f"{len(rest)} more reason{'s' * (len(rest) > 1)} ({_rows(rest):,} rows): see the card")
+
+
+def _rows(dropped: Sequence[Mapping[str, Any]]) -> int:
+    return sum(each["rows"] for each in dropped)
+
+
+def _sum(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())
+
+
 def bundle(made: Bundle) -> None:
-    """Print where each form is."""
+    """Print where each form is, and what the comparison with the original met that is no fault."""
     for form in made.facts["forms"]:
         click.echo(f"{form.ljust(8)} {made.folder / form}")
+        told = made.facts.get("verified", {}).get(form, {})
+        if told.get("greedy_ties"):
+            ties, prompts = told["greedy_ties"], told["greedy_prompts"]
+            click.echo(f"{ties} of {prompts} greedy answers part at two tokens with the same logit, within the tolerance")
 
 
 def findings(run: Run) -> None:

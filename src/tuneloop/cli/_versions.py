@@ -55,7 +55,7 @@ def logged(found: Sequence[Version], as_json: bool) -> None:
             moment(entry["when"]),
             entry["who"],
             entry["id"],
-            figure(sum(entry["rows"].values())),
+            figure(sum(entry["rows"].values())) if entry["rows"] else "-",
             ", ".join(tag.rpartition("/")[2] for tag in entry["tags"]),
             entry["why"],
             entry["change"],
@@ -71,7 +71,7 @@ def _change(version: Version) -> str:
     if version.dataset is None:
         return version.note
     if version.before is None:
-        return ""
+        return "" if not version.move.previous else "the one before is not there to compare with"
     found = compare(version.before, version.dataset, examples=0)
     told = [f"{found.rows[kind]:,} {kind}" for kind in KINDS[2:] if found.rows[kind]]
     told += [f"other {what}" for what in found.made if what not in ("parents", "tool_version")]
@@ -141,6 +141,9 @@ def found(what: Found) -> None:
             click.echo(f"  {origin}")
         if len(what.origins) > 50:
             click.echo(f"  and {len(what.origins) - 50:,} more: --json lists all")
+    if what.unsure:
+        click.echo("\nto be looked for in the sources, which are yours")
+        pairs({f"  {name}": why for name, why in what.unsure.items()})
 
 
 def _holders(what: Found) -> None:
@@ -149,10 +152,12 @@ def _holders(what: Found) -> None:
     told = {
         "served answers": ", ".join(what.exchanges[:5]) + (" ..." if len(what.exchanges) > 5 else ""),
         "unfinished training": ", ".join(what.work),
-        "caches": ", ".join(what.caches),
         "other files": ", ".join(what.elsewhere),
     }
     pairs({name: value for name, value in told.items() if value})
+    if what.caches:
+        click.echo("caches")
+        pairs({f"  {name}": why for name, why in what.caches.items()})
 
 
 def done(act: Done) -> None:

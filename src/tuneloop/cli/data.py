@@ -149,11 +149,13 @@ def forget(
     if purge and not do:
         raise click.UsageError("--purge deletes files: say --do as well, after a look at what it finds without")
     store = _options.open_store(folder)
+    folders = [Path()]
     if recipe is not None:
         read = _options.read(recipe, ())
+        folders.insert(0, read.folder)
         also = (*also, *pseudonyms(read.data, read.folder, [subject, *also]))
     meant = wanted(store, subject, also, kind=kind)
-    found = find(store, meant)
+    found = find(store, meant, folders)
     if not do:
         _options.print_json(_plain(found)) if as_json else _versions.found(found)
         click.get_current_context().exit(1 if found else 0)
@@ -195,8 +197,7 @@ def _base_licence(recipe: Path | None, store: Any) -> str | None:
 def _dataset(store: Any, name: str) -> Dataset:
     from tuneloop.store import Dataset as Kind
 
-    ref = f"{_options.name_of(name)}/dataset"
-    dataset: Dataset = store.get(Kind, ref if ref in store.refs.all() else name)
+    dataset: Dataset = store.get(Kind, _options.name_of(name))
     return dataset
 
 

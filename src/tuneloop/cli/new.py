@@ -26,10 +26,11 @@ def command(data: str, base: str, name: str, output: Path | None, force: bool) -
     from tuneloop.errors import DataError, RecipeError
     from tuneloop.recipe.new import named, starter
     from tuneloop.store.disk import writing
+    from tuneloop.store.naming import composed
 
     if "://" not in data and not glob(data):  # noqa: PTH207 - Path.glob takes no absolute pattern
         raise DataError("there are no rows here", where=data, fix="name a file, a folder or a glob that is there")
-    name = name or named(data)
+    name = composed(name) or named(data)
     target = output or Path(f"{name}.yaml")
     if target.exists() and not force:
         raise RecipeError(f"{target} is there already", where=str(target), fix="give --output FILE, or --force")

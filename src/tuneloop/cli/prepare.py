@@ -9,6 +9,8 @@ import click
 from tuneloop.cli import _options, _told
 from tuneloop.cli._progress import working
 
+STOPPED = "\nstopped. Nothing is kept but what was fetched: the same command prepares the rows from the beginning."
+
 
 @click.command("prepare")
 @_options.recipe
@@ -24,11 +26,20 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, refresh: bool,
     """
     read = _options.read(recipe, changes)
     from tuneloop import life
+    from tuneloop.store import Dataset
 
-    with working() as progress:
-        dataset = life.prepare(read, _options.open_store(folder, make=True), progress, refresh=refresh)
+    store = _options.open_store(folder, make=True)
+    known = {each.id for each in store.artifacts(Dataset)}
+    try:
+        with working() as progress:
+            dataset = life.prepare(read, store, progress, refresh=refresh)
+    except KeyboardInterrupt:
+        click.echo(STOPPED, err=True)
+        click.get_current_context().exit(130)
     _told.artifact(dataset, as_json=as_json, then=_told.dataset)
     if not as_json:
+        if dataset.id in known:
+            click.echo("found again: nothing to do")
         _told.then(
             f"tuneloop estimate {recipe}{_options.said(folder)}", f"tuneloop run {recipe}{_options.said(folder)}"
         )

@@ -80,8 +80,8 @@ def flat(
     answer = control or _column(names, text, names[names.index("id") + 1 :] if short and "id" in names else [])
     if answer is None:
         turns.refuse(
-            f"which column is the answer is not clear: {', '.join(names)}",
-            "control",
+            "which column is the answer is not clear",
+            turns.shown("columns", names),
             "name it: format: {label_studio: {control: COLUMN}}",
         )
     data = {name.removeprefix("_data_"): _unfolded(row[name]) for name in names if name not in (answer, "id")}
@@ -114,8 +114,8 @@ def compared(data: Mapping[str, Any], names: tuple[str, ...], left: str | None, 
     found = next((pair for pair in (*pairs, *PAIRS) if pair[0] in data and pair[1] in data), None)
     if found is None:
         turns.refuse(
-            f"which fields were compared is not clear: {', '.join(map(str, data))}",
-            DATA,
+            "which fields were compared is not clear",
+            turns.shown(DATA, list(data)),
             "name them: format: {label_studio: {left: FIELD, right: FIELD}}",
         )
     return found
@@ -136,8 +136,8 @@ def _answer(annotation: Mapping[str, Any], control: str | None) -> Answer | None
     asked = {str(each.get("from_name")) for each in results}
     if len(asked) > 1:
         turns.refuse(
-            f"the task has several questions: {', '.join(sorted(asked))}",
-            "control",
+            "the task has several questions",
+            turns.shown("control", sorted(asked)),
             "say which: format: {label_studio: {control: NAME}}",
         )
     if len(results) > 1:

@@ -56,8 +56,8 @@ def unusable(row: Any) -> str:
         return "holds half a character (a lone surrogate)"
     except RecursionError:
         return "nested too deeply"
-    except (TypeError, ValueError, OverflowError) as error:
-        return f"holds a value that is no text, number, list or object: {error}"
+    except (TypeError, ValueError, OverflowError):
+        return "holds a value that is no text, number, list or object"
     return ""
 
 

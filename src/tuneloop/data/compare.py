@@ -257,6 +257,7 @@ def _making(dataset: Dataset) -> dict[str, Any]:
         "files": {file["file"]: file["sha256"][:12] for file in files},
         "steps": [step["step"] for step in steps],
         "options": {f"{number}. {step['step']}": step["options"] for number, step in enumerate(steps, 1)},
+        **{name: report.get("after_split", {}).get(name) for name in ("balance", "augment", "encoders")},
         "split": report.get("split", {}),
         "columns": _schema(dataset),
     }
@@ -279,7 +280,9 @@ def _figures(a: Dataset, b: Dataset) -> dict[str, list[Any]]:
 
 def _figured(dataset: Dataset) -> Iterator[tuple[str, Any]]:
     report = dataset.report
-    yield from (("rows read", report["rows"]["read"]), ("rows set aside", report["rows"]["dropped"]))
+    rows = report["rows"]
+    yield from (("rows read", rows["read"]), ("rows made", rows.get("made", 0)))
+    yield from (("rows kept", rows["kept"]), ("rows set aside", rows["dropped"]))
     for split, count in report["splits"].items():
         yield f"rows in {split}", count
     for split, bins in report["characters"].items():

@@ -46,6 +46,10 @@ class _Heads(NamedTuple):
     texts: NDArray[np.int32]
     places: NDArray[np.int32]
 
+    def those(self, which: NDArray[Any]) -> _Heads:
+        """Some of them, by their numbers or by whether each is wanted."""
+        return _Heads(self.hashes[which], self.texts[which], self.places[which])
+
 
 class Crossing:
     """Held-out texts, and the question which others are near one of another side. Use it with ``with``.
@@ -78,10 +82,11 @@ class Crossing:
                 heads.append(head._replace(texts=head.texts + np.int32(at * BATCH)))
         together = Traits.together(each)
         keep_traits(folder, together)
-        all_heads = _Heads(*map(np.concatenate, zip(*heads, strict=True)))
+        hashes, owners, places = map(np.concatenate, zip(*heads, strict=True))
+        all_heads = _Heads(hashes, owners, places)
         first = all_heads.places < _short(together.sizes, search.similarity)[all_heads.texts]
         _index(folder, "long", all_heads)
-        _index(folder, "short", _Heads(*(each[first] for each in all_heads)))
+        _index(folder, "short", all_heads.those(first))
 
     def __enter__(self) -> Crossing:
         return self
@@ -171,7 +176,7 @@ class Seeker:
         first = heads.places < _short(trait.sizes, s)[heads.texts]
         met = [np.zeros(0, np.int64)]
         for known, asked, smaller in (
-            (index.long, _Heads(*(each[first] for each in heads)), False),
+            (index.long, heads.those(first), False),
             (index.short, heads, True),
         ):
             for text, other, place, there in _meetings(known, asked):
@@ -210,14 +215,14 @@ def _short(sizes: NDArray[np.int32], s: float) -> NDArray[np.float64]:
 
 def _index(folder: Path, name: str, heads: _Heads) -> None:
     """Keep heads in the order of their hashes."""
-    order = np.argsort(heads.hashes, kind="stable")
-    keep(folder, **{f"{name}_{field}": each[order] for field, each in heads._asdict().items()})
+    ordered = heads.those(np.argsort(heads.hashes, kind="stable"))
+    keep(folder, **{f"{name}_{field}": each for field, each in ordered._asdict().items()})
 
 
-def _meetings(known: _Heads, asked: _Heads) -> Iterator[tuple[Numbers, ...]]:
+def _meetings(known: _Heads, asked: _Heads) -> Iterator[tuple[NDArray[Any], ...]]:
     """Every text with every other that has one of its hashes, and the places of it; so many as there is room for."""
     order = np.argsort(asked.hashes)  # what is looked up in order is found near what was looked up before
-    hashes, texts, places = (each[order] for each in asked)
+    hashes, texts, places = asked.those(order)
     low = np.searchsorted(known.hashes, hashes)
     count = np.searchsorted(known.hashes, hashes, side="right") - low
     some = np.flatnonzero(count)

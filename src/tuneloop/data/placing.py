@@ -161,7 +161,8 @@ class Placement:
         repeats = np.zeros(len(self.sides), np.bool_)
         repeats[order] = True
         repeats[order[first]] = False
-        return repeats.tobytes().__getitem__
+        flags = repeats.tobytes()
+        return lambda index: bool(flags[index])
 
     def _part(self, everyone: Sequence[int], search: Search) -> None:
         """Set aside who is near a row of another side nonetheless, of the two the one that was placed later.

@@ -240,6 +240,7 @@ def _write(
         ],
         "steps": [step.report() for step in steps if step.account.dropped or not isinstance(step.transform, Withheld)],
         **placed,
+        **_growing(section),
         "governance": section.governance.model_dump(mode="json"),
         "made_from": made_from,
     }
@@ -252,6 +253,13 @@ def _write(
         progress.note(note)
     _finish(draft, report)
     return report
+
+
+def _growing(section: DataSection) -> dict[str, Any]:
+    """The options of what acts on rows after the split, where there is any; versions are compared by them."""
+    spelled = section.model_dump(mode="json", include={"balance", "augment", "encoders"})
+    given = {name: options for name, options in spelled.items() if options}
+    return {"after_split": given} if given else {}
 
 
 def _of(sources: list[OpenSource], writer: DatasetWriter) -> list[dict[str, Any]]:
@@ -339,4 +347,7 @@ def _finish(draft: Path, report: dict[str, Any]) -> None:
 
 
 def _facts(report: dict[str, Any]) -> dict[str, Any]:
-    return {"rows": report["splits"], "dropped": report["rows"]["dropped"], "kinds": report["kinds"]}
+    """What the manifest says of the rows: read + made = kept + dropped."""
+    rows = report["rows"]
+    account = {"read": rows["read"], "made": rows.get("made", 0), "kept": rows["kept"], "dropped": rows["dropped"]}
+    return {"rows": report["splits"], **account, "kinds": report["kinds"]}

@@ -155,12 +155,14 @@ def _item(raw: Raw, origin: str, verdict: Verdict, source: Source, counts: FileC
     """One row as a record, or why it is none."""
     row = raw.row
     if row is None:
-        return hider.drop(Drop(raw.problem, "read", origin))
+        return hider.drop(Drop(raw.problem, "read", origin, raw.detail))
     format = verdict.of(row)
     try:
         content = _content(row, format)
     except RecordError as error:
-        return Drop(hider.reason(error.problems[0].what), "format", origin, hider.excerpt(row))
+        problem = error.problems[0]
+        detail = f"{hider.text(problem.where)}: {hider.excerpt(row)}"
+        return Drop(hider.reason(problem.what), "format", origin, detail)
     counts.formats[format.name] += 1
     if raw.repair:
         counts.repaired[raw.repair] += 1
@@ -186,7 +188,7 @@ def _understood(row: dict[str, Any], verdict: Verdict) -> Content | None:
 def _unreadable(file: File, head: list[tuple[str, Raw]]) -> DataError:
     if not head:
         return DataError("the file has no rows", where=file.name, fix="take it out of data.sources, or fill it")
-    reasons = dict.fromkeys(raw.problem for _, raw in head)
+    reasons = dict.fromkeys(f"{raw.problem}: {raw.detail}" if raw.detail else raw.problem for _, raw in head)
     return DataError(
         f"none of its first {len(head)} rows can be read: {'; '.join(list(reasons)[:3])}",
         where=head[0][0],

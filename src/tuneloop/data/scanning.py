@@ -17,8 +17,21 @@ _space = re.compile(r"\s*")
 _escaped = re.compile("[\udc80-\udcff]")
 
 
+NO_JSON = "no JSON"
+"""The problem of a row that breaks the rules of JSON, wherever and however."""
+
+
 class Broken(ValueError):
-    """A value that is no JSON; ``args[0]`` says why."""
+    """A value that is no JSON.
+
+    Args:
+        reason: Why, in words that are the same for all rows of a kind.
+        detail: What it looks like in this row.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
 
 
 def parse(text: str, at: int = 0) -> tuple[Any, int, str]:
@@ -47,7 +60,7 @@ def parse(text: str, at: int = 0) -> tuple[Any, int, str]:
     except json.JSONDecodeError:
         raise
     except ValueError as error:
-        raise Broken(str(error)) from None
+        raise Broken(NO_JSON, str(error)) from None
 
 
 class Scanner:
@@ -104,7 +117,7 @@ class Scanner:
                     continue
                 if cut and self._done and error.pos >= len(self._buffer.rstrip()) - 1:
                     raise Broken("the text ends in the middle of this row") from None
-                raise Broken(f"no JSON: {error.msg} (column {self._column(error.pos)})") from None
+                raise Broken(NO_JSON, f"{error.msg} (column {self._column(error.pos)})") from None
             if end == len(self._buffer) and self._more():
                 continue
             first = self.line

@@ -36,17 +36,18 @@ def rows(
     feed = _Feed(lines)
     columns = names
     found = delimiter or ""
-    for first, cells, problem, repair in _cells(feed, found, quotes):
+    for first, cells, problem, detail, repair in _cells(feed, found, quotes):
         if not columns:
             if problem:
-                raise DataError(f"the header cannot be read: {problem}", where=f"{where}:{first}", fix="mend that line")
+                raise DataError(f"the header cannot be read: {problem} {detail}".rstrip(), where=f"{where}:{first}", fix="mend that line")
             columns = header(cells)
             continue
         if not problem and len(cells) != len(columns):
-            problem = f"the row has {len(cells)} cells, the header {len(columns)}"
+            problem = "the row has more or fewer cells than the header"
+            detail = f"{len(cells)} cells, the header {len(columns)}"
         if not problem and not any(cell.strip() for cell in cells):
             problem = "all cells are empty"
-        yield Raw(first, None if problem else dict(zip(columns, cells, strict=True)), problem, repair)
+        yield Raw(first, None if problem else dict(zip(columns, cells, strict=True)), problem, repair, detail=detail)
 
 
 def header(cells: list[str]) -> list[str]:
@@ -108,25 +109,26 @@ class _Feed:
         return line.text + "\n"
 
 
-def _cells(feed: _Feed, delimiter: str, quotes: bool) -> Iterator[tuple[int, list[str], str, str]]:
+def _cells(feed: _Feed, delimiter: str, quotes: bool) -> Iterator[tuple[int, list[str], str, str, str]]:
+    """The cells of each row with its line, its problem, the problem's detail and its repair."""
     while (line := feed.next()) is not None:
         if not line.text.strip():
             continue
         delimiter = delimiter or delimiter_of(line.text)
         if not quotes:
-            yield line.number, line.text.split(delimiter), line.problem, line.repair
+            yield line.number, line.text.split(delimiter), line.problem, "", line.repair
             continue
         feed.put_back([line])
         feed.row()
         csv.field_size_limit(2 * LONGEST)
-        problem = ""
+        problem = detail = ""
         cells: list[str] = []
         try:
             cells = next(csv.reader(feed, delimiter=delimiter, strict=True))
         except csv.Error as error:
-            problem = f"a quotation mark is out of place: {error}"
+            problem, detail = "a quotation mark is out of place", str(error)
             feed.put_back(feed.taken[1:])
             feed.taken = feed.taken[:1]
         problem = problem or next((taken.problem for taken in feed.taken if taken.problem), "")
         repair = next((taken.repair for taken in feed.taken if taken.repair), "")
-        yield line.number, cells, problem, repair
+        yield line.number, cells, problem, detail, repair

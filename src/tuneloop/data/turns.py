@@ -26,13 +26,33 @@ WEIGHTS = ("learn", "train", "loss", "loss_weight", "weight")
 """Keys under which a turn may say whether it is learned."""
 
 
+LONGEST_SHOWN = 80
+"""Characters of a value that are shown where a row is set aside for it."""
+
+
 def refuse(what: str, where: str, fix: str) -> NoReturn:
     """Set a row aside.
+
+    Args:
+        what: Why, in words that are the same for all rows of a kind: no value of the row.
+        where: The field, and its value where that tells more; it stands in the drop's detail.
+        fix: What to do.
 
     Raises:
         RecordError: Always.
     """
     raise RecordError(what, where=where, fix=fix)
+
+
+def shown(name: str, value: Any) -> str:
+    """A field with its value, for the detail of a drop.
+
+    Example:
+        >>> shown("role", "robot")
+        "role 'robot'"
+    """
+    written = repr(value)
+    return f"{name} {written if len(written) <= LONGEST_SHOWN else written[:LONGEST_SHOWN] + '...'}"
 
 
 def text(value: Any, name: str) -> str:
@@ -154,7 +174,7 @@ def message(turn: Mapping[str, Any]) -> Message:
     said = turn.get("role", turn.get("from"))
     role = ROLES.get(str(said).strip().lower())
     if role is None:
-        refuse(f"the role {said!r} is unknown", "role", f"write one of {', '.join(ROLES)}")
+        refuse("the role is unknown", shown("role", said), f"write one of {', '.join(ROLES)}")
     body = turn.get("content", turn.get("value", turn.get("text", "")))
     content, thinking, calls = _body(body)
     if said in CALLS:
@@ -181,7 +201,7 @@ def learned(turn: Mapping[str, Any]) -> bool | None:
         if key in turn:
             weight = turn[key]
             if weight not in (0, 1):
-                refuse(f"`{key}` of a turn is {weight!r}", key, "write 1 (learned) or 0 (only read)")
+                refuse(f"`{key}` of a turn is neither 1 nor 0", shown(key, weight), "write 1 (learned) or 0 (only read)")
             return bool(weight)
     return None
 
@@ -209,7 +229,7 @@ def _body(body: Any) -> tuple[str, str, tuple[ToolCall, ...]]:
         elif any(word in kind for word in ("image", "audio", "video")):
             refuse(MEDIA_REASON, kind, "take the row out, or keep its text alone")
         else:
-            refuse(f"content of type {kind!r} is unknown", "content", "write it as text")
+            refuse("content of an unknown type", shown("type", kind), "write it as text")
     return "".join(said), "".join(thought), calls
 
 

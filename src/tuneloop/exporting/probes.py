@@ -115,5 +115,24 @@ def plain_answers(model: Any, probes: Sequence[tuple[int, ...]]) -> list[tuple[i
     return found
 
 
+def margin(
+    model: Any, prompt: Sequence[int], one: Sequence[int], other: Sequence[int], ends: Sequence[int]
+) -> float:
+    """How far below the best logit the tokens lie at which two greedy answers part; of the two, the farther.
+
+    Args:
+        model: The model that gave one of them.
+        prompt: What it was asked.
+        one: An answer without the token that ends it; of a classifier, its label.
+        other: Another answer.
+        ends: Tokens that end an answer.
+    """
+    at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    found = logits(model, [(*prompt, *one[:at])])[0]
+    last = found[-1] if found.dim() > 1 else found
+    taken = [max(last[token].item() for token in ([each[at]] if at < len(each) else ends)) for each in (one, other)]
+    return float(last.max().item() - min(taken))
+
+
 def _without_end(ids: tuple[int, ...], ends: Sequence[int]) -> tuple[int, ...]:
     return ids[:-1] if ids and ids[-1] in ends else ids

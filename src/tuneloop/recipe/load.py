@@ -13,6 +13,7 @@ from tuneloop.recipe import changes as changing
 from tuneloop.recipe import problems, shape, written
 from tuneloop.recipe.places import ROOT
 from tuneloop.recipe.recipe import Recipe
+from tuneloop.store.naming import name_from
 
 
 def load(source: Path | str | Mapping[str, Any], changes: Sequence[str] = (), *, folder: Path | None = None) -> Recipe:
@@ -40,6 +41,8 @@ def load(source: Path | str | Mapping[str, Any], changes: Sequence[str] = (), *,
         recipe, home = written.of_mapping(source), Path()
     else:
         recipe, home = written.read(Path(source)), Path(source).parent
+        if isinstance(recipe.value, dict):
+            recipe.value.setdefault("name", name_from(Path(source).stem))
     return check(recipe, changes).at(folder if folder is not None else home)
 
 

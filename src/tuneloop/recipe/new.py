@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from tuneloop.recipe.written import flow
+from tuneloop.store.naming import name_from
 from tuneloop.tasks import LEARNED_BY
 
 
@@ -17,8 +17,7 @@ def named(data: str) -> str:
         >>> named("data/My FAQ.jsonl.gz")
         'My-FAQ'
     """
-    stem = Path(data).resolve().name.split(".")[0]
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "model"
+    return name_from(Path(data).resolve().name.split(".")[0])
 
 
 def starter(data: str, *, folder: Path, base: str, name: str, kind: str = "chat") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from tuneloop.data.section import DataSection
 from tuneloop.evaluation.section import EvaluateSection
@@ -15,6 +15,7 @@ from tuneloop.models.section import ModelSection
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.parts import OneOf, Section, find
 from tuneloop.serving.section import ServeSection
+from tuneloop.store.naming import composed
 from tuneloop.tasks import Task
 from tuneloop.training.section import TrainSection
 
@@ -22,8 +23,9 @@ from tuneloop.training.section import TrainSection
 class Recipe(Section):
     """Everything that decides a model's life. Only ``data.sources`` and ``model.base`` must be given."""
 
-    name: str = Field("model", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    """The recipe's name: its refs begin with it (``<name>/champion``)."""
+    name: str = Field("model", pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$")
+    """The recipe's name: its refs begin with it (``<name>/champion``). A file that gives none is called by its own
+    name, without the ending; letters of any script."""
     seed: int = Field(42, ge=0)
     """Seed of everything random."""
     data: DataSection
@@ -44,6 +46,11 @@ class Recipe(Section):
     """How it is served."""
     feedback: FeedbackSection = Field(default_factory=FeedbackSection)
     """How feedback comes back."""
+
+    @field_validator("name")
+    @classmethod
+    def _composed(cls, name: str) -> str:
+        return composed(name)
 
     _folder: Path = PrivateAttr(default_factory=Path)
 

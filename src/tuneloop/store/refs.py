@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import getpass
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +19,8 @@ import msgspec
 
 from tuneloop.errors import StoreError
 from tuneloop.rows import jsonl
+from tuneloop.store.naming import is_name
 from tuneloop.store.seal import cannot_write
-
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -63,14 +61,14 @@ class Refs:
         """Point a ref at an artifact.
 
         Args:
-            name: Letters, digits, ``_ . - /``, such as ``faq/champion``.
+            name: Letters and digits of any script, ``_ . - /``, such as ``faq/champion``.
             id: The artifact's id.
             why: The reason, for whoever reads the log.
 
         Raises:
             StoreError: The name is no ref name, or the log cannot be written.
         """
-        if not _NAME.fullmatch(name):
+        if not all(map(is_name, name.split("/"))):
             raise StoreError(f"{name!r} is no name for a ref", where="refs", fix="use letters, digits, _ . - and /")
         with self._locked():
             move = Move(name, id, self.all().get(name, ""), who(), time.time(), why)

@@ -14,6 +14,7 @@ from tuneloop.errors import Problem, StoreError
 from tuneloop.store.artifact import Manifest
 from tuneloop.store.copying import copy
 from tuneloop.store.lineage import ancestors
+from tuneloop.store.naming import composed
 from tuneloop.store.refs import Move, Refs
 from tuneloop.store.store import Store
 
@@ -168,7 +169,7 @@ def chosen(store: Store, names: Sequence[str]) -> tuple[dict[str, str], list[str
         return refs, []
     found: dict[str, str] = {}
     ids: list[str] = []
-    for name in names:
+    for name in map(composed, names):
         below = {ref: id for ref, id in refs.items() if ref == name or ref.startswith(f"{name}/")}
         if not below:
             id = store.resolve(name)

@@ -33,9 +33,12 @@ from tuneloop.store.digest import MANIFEST, of_folder
 from tuneloop.store.disk import writing
 from tuneloop.store.forgotten import Forgotten, age
 from tuneloop.store.kinds import KINDS, Model, Release
+from tuneloop.store.naming import composed, instead
 from tuneloop.store.refs import Refs
 
 A = TypeVar("A", bound=Artifact)
+ELSEWHERE = "not in this store"
+"""What is told of an artifact that a ref pointed at, and whose files were never brought here."""
 
 
 class Store:
@@ -146,7 +149,7 @@ class Store:
         Raises:
             StoreError: Nothing, or more than one thing, has the name.
         """
-        refs = self.refs.all()
+        refs, name = self.refs.all(), composed(name)
         if name in refs:
             return refs[name]
         if (self.root / "artifacts" / name / MANIFEST).exists() and "/" not in name:
@@ -164,11 +167,11 @@ class Store:
             raise StoreError(
                 f"{name!r} means more than one", where=str(self.root), fix=f"say which: {', '.join(meant)}"
             )
-        raise StoreError(
-            f"nothing is called {name!r}",
-            where=str(self.root),
-            fix="tuneloop runs lists the artifacts, tuneloop show the refs",
-        )
+        if any(move.id == name for move in self.refs.log()):
+            there = self.forgotten.replaced().get(name)
+            fix = f"take {there} in its place" if there else f"bring it here: tuneloop pull REMOTE {name}"
+            raise StoreError(f"{name} is {ELSEWHERE}", where=str(self.root), fix=fix)
+        raise StoreError(f"nothing is called {name!r}", where=str(self.root), fix=instead(name, refs))
 
     def open(self, name: str) -> Artifact:
         """Open the artifact that a name means (see :meth:`resolve`).
@@ -188,12 +191,13 @@ class Store:
         return KINDS[manifest.kind](folder, manifest)
 
     def get(self, kind: type[A], name: str) -> A:
-        """Open the artifact of one kind that a name means.
+        """Open the artifact of one kind that a name means; a recipe's name alone means its newest one of the kind.
 
         Raises:
             StoreError: There is none, or it is of another kind.
         """
-        found = self.open(name)
+        refs, own = self.refs.all(), f"{composed(name)}/{kind.kind}"
+        found = self.open(own if own in refs and name not in refs else name)
         if not isinstance(found, kind):
             raise StoreError(
                 f"{name!r} is a {found.kind}, not a {kind.kind}",

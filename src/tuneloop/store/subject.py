@@ -115,6 +115,11 @@ def place_mark(origin: str, sha256: str, salt: str) -> Mark:
     return Mark("place", _digest(salt, [origin, sha256]))
 
 
+def made_of(record: Record) -> str:
+    """The origin of the row in the source, also of a row that was made of it."""
+    return _MADE.sub("", record.origin) if "parent" in record.meta else record.origin
+
+
 class Search:
     """Finds subjects by their marks.
 
@@ -168,7 +173,7 @@ class Search:
             record: The record.
             sha256: Digest of the file its origin names, where it is known.
         """
-        origin = _MADE.sub("", record.origin) if "parent" in record.meta else record.origin
+        origin = made_of(record)
         if sha256 and self._places and place_mark(origin, sha256, self._salt).digest in self._places:
             return True
         if self._rows and row_mark(record.content, self._salt).digest in self._rows:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tuneloop.errors import StoreError
+from tuneloop.store.forgotten import age
 from tuneloop.store.kinds import Dataset
+from tuneloop.store.naming import composed
 from tuneloop.store.refs import Move
-from tuneloop.store.store import Store
+from tuneloop.store.store import ELSEWHERE, Store
 
 TAGS = "tags"
 
@@ -41,6 +43,7 @@ def history(store: Store, name: str) -> list[Version]:
     Raises:
         StoreError: No dataset was ever made under the name.
     """
+    name = composed(name)
     ref = name if "/" in name else f"{name}/dataset"
     moves = list(store.refs.log(ref))
     if not moves:
@@ -75,6 +78,7 @@ def tag(store: Store, name: str, tag: str, *, why: str = "tag", force: bool = Fa
     Raises:
         StoreError: There is no such dataset, or the tag holds on to another one.
     """
+    name, tag = composed(name), composed(tag)
     ref = f"{name}/dataset"
     refs = store.refs.all()
     dataset = store.get(Dataset, ref if ref in refs else name)
@@ -96,7 +100,12 @@ def _recipe(store: Store, dataset: Dataset) -> str:
 
 
 def _open(store: Store, id: str) -> tuple[Dataset | None, str]:
+    instead = store.forgotten.replaced().get(id)
     try:
         return store.get(Dataset, id), ""
     except StoreError as error:
+        if act := store.forgotten.tombstone(id):
+            return None, f"deleted {age(act)}" + (f", replaced by {instead}" if instead else "")
+        if not (store.root / "artifacts" / id).exists():
+            return None, ELSEWHERE + (f", replaced by {instead}" if instead else "")
         return None, error.problems[0].what

@@ -157,7 +157,7 @@ def encoded(
         StoreError: The cache cannot be written.
     """
     key = of_value([FORMAT, dataset.id, split, task.spelled(), tokenizer.digest, max_length])
-    path = store.root / "cache" / f"encoded-{key[:32]}"
+    path = store.root / "cache" / f"encoded-{dataset.id.rpartition('-')[2]}-{key[:32]}"
     found = _load(path)
     if found is None:
         progress.start(f"encoding {split} rows")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tuneloop.data.forgetting.standing import standing
 from tuneloop.data.forgetting.wanted import Wanted, digests
 from tuneloop.rows import Drop
 from tuneloop.rows.record import source_of
 from tuneloop.store import Dataset, Store
 from tuneloop.store.exchanges import Exchanges
 from tuneloop.store.mentions import below, mentions, unescaped
-from tuneloop.store.subject import words
+from tuneloop.store.subject import made_of, words
 
 ASIDE = "set aside"
 
@@ -42,30 +44,33 @@ class Found(msgspec.Struct, frozen=True):
 
     Attributes:
         holders: The artifacts, datasets with the rows first.
-        origins: Where the rows stand in the sources (``file:line``), to be deleted there by whoever owns them.
+        origins: Where the rows stand in the sources now (``file:line``), to be deleted there by whoever owns them.
+        unsure: Sources that the rows were read from, but whose lines cannot be named now, and why.
         exchanges: Ids of served answers that name the subject or that the rows came from.
         work: Folders of unfinished training on these datasets.
-        caches: Folders of encoded or fetched rows, which may hold them and are made anew at need.
+        caches: Encoded, fetched and asked rows that hold them or may, and why; they are made anew at need.
         elsewhere: Other files of the store that name the subject, with how often.
     """
 
     holders: list[Holder]
     origins: list[str]
+    unsure: dict[str, str]
     exchanges: list[str]
     work: list[str]
-    caches: list[str]
+    caches: dict[str, str]
     elsewhere: dict[str, int]
 
     def __bool__(self) -> bool:
         return bool(self.holders or self.exchanges or self.work or self.elsewhere)
 
 
-def find(store: Store, subject: Wanted) -> Found:
+def find(store: Store, subject: Wanted, folders: Sequence[Path] = ()) -> Found:
     """Walk the store and its lineage for everything that goes back to a subject.
 
     Args:
         store: The store.
         subject: What is looked for.
+        folders: Folders of recipes, where source files are looked at besides the folder that the store lies in.
     """
     refs: dict[str, list[str]] = {}
     for ref, id in store.refs.all().items():
@@ -77,11 +82,14 @@ def find(store: Store, subject: Wanted) -> Found:
             children.setdefault(parent, []).append(manifest.id)
     rows: dict[str, dict[str, int]] = {}
     how: dict[str, str] = {}
-    origins: set[str] = set()
+    origins: dict[str, set[str]] = {}
     for manifest in manifests:
         if manifest.kind == Dataset.kind:
-            counts, places = _in_dataset(store.get(Dataset, manifest.id), subject)
-            origins |= places
+            dataset = store.get(Dataset, manifest.id)
+            counts, places = _in_dataset(dataset, subject)
+            files = digests(dataset)
+            for place in places:
+                origins.setdefault(place, set()).add(files.get(source_of(place), ""))
         else:
             counts = below(store.root / "artifacts" / manifest.id, subject.echo)
         if counts:
@@ -93,21 +101,18 @@ def find(store: Store, subject: Wanted) -> Found:
     _inherit(how, rows, children, kinds)
     order = sorted(how, key=lambda id: (kinds[id] != Dataset.kind, list(kinds).index(id)))
     holders = [Holder(id, kinds[id], how[id], rows.get(id, {}), tuple(refs.get(id, ()))) for id in order]
-    caches = [
-        path.name
-        for path in (store.root / "cache").glob("*")
-        if path.name.startswith(("encoded-", "reference-", "fetched-", "answered-"))
-    ]
     answers = sorted(_answers(store, subject))
     elsewhere = _elsewhere(store, subject)
     if answers:  # the file they are in names the subject of course; later, it must not even in what was overwritten
         elsewhere = {name: count for name, count in elsewhere.items() if not name.startswith("exchanges.db")}
+    lines, unsure = standing(origins, subject, [*folders, store.root.absolute().parent])
     return Found(
         holders,
-        sorted(origins),
+        lines,
+        unsure,
         answers,
         sorted(_work(store, set(how))),
-        sorted(caches) if how else [],
+        _caches(store, subject, {*how, *before}) if how or before else {},
         elsewhere,
     )
 
@@ -120,7 +125,7 @@ def _in_dataset(dataset: Dataset, subject: Wanted) -> tuple[dict[str, int], set[
         for record in dataset.records(split):
             if subject.search.record(record, files.get(source_of(record.origin), "")):
                 counts[split] += 1
-                origins.add(record.origin)
+                origins.add(made_of(record))
     for drop in dataset.dropped():
         if names(drop, subject):
             counts[ASIDE] += 1
@@ -163,6 +168,25 @@ def _answers(store: Store, subject: Wanted) -> Iterator[str]:
                 said = [exchange, exchanges.feedback(exchange.id)]
                 if exchange.id in subject.exchanges or subject.echo.text(words(said)):
                     yield exchange.id
+
+
+def _caches(store: Store, subject: Wanted, held: set[str]) -> dict[str, str]:
+    """The caches that hold the rows or may, and why: those of other datasets are left alone."""
+    found: dict[str, str] = {}
+    named = all(mark.kind == "text" for mark in subject.marks)
+    for path in sorted((store.root / "cache").glob("*")):
+        kind, _, rest = path.name.partition("-")
+        dataset = f"{Dataset.kind}-{rest.partition('-')[0]}" if "-" in rest else ""
+        if kind == "encoded" and (not dataset or any(id.startswith(dataset) for id in held)):
+            found[path.name] = "rows of a dataset that holds them" if dataset else "does not say of which dataset"
+        elif kind == "reference":
+            found[path.name] = "figures of rows, which do not say of which"
+        elif kind in ("fetched", "answered"):
+            if (path.is_dir() and below(path, subject.echo)) or (path.is_file() and mentions(path, subject.echo)):
+                found[path.name] = "names the subject"
+            elif not named:
+                found[path.name] = "cannot be searched for a row as it was before it was prepared"
+    return found
 
 
 def _work(store: Store, held: set[str]) -> Iterator[str]:

@@ -84,9 +84,8 @@ def _answer(row: Mapping[str, Any]) -> Message:
     if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
         choice = choices[0]
         if choice.get("finish_reason") not in WHOLE:
-            turns.refuse(
-                f"the answer is not whole: it ended by {choice['finish_reason']!r}", "finish_reason", "take the row out"
-            )
+            where = turns.shown("finish_reason", choice["finish_reason"])
+            turns.refuse("the answer is not whole", where, "take the row out")
         said = choice.get("message")
         if isinstance(said, Mapping):
             return _said(said)

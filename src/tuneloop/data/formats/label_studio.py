@@ -103,8 +103,8 @@ class LabelStudio(Format):
         found = next((name for name in (*names, *TEXTS) if name in texts), texts[0] if len(texts) == 1 else None)
         if found is None:
             turns.refuse(
-                f"which field was judged is not clear: {', '.join(map(str, data)) or 'there is none'}",
-                DATA,
+                "which field was judged is not clear",
+                turns.shown(DATA, list(data)),
                 "name it: format: {label_studio: {text: FIELD}}",
             )
         return turns.text(data[found], found)

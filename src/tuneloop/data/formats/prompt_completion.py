@@ -26,6 +26,14 @@ PAIRS = (
     ("input", "output"),
     ("input", "target"),
     ("source", "target"),
+    ("问题", "回答"),
+    ("问题", "答案"),
+    ("问题", "答复"),
+    ("提问", "回答"),
+    ("问", "答"),
+    ("输入", "输出"),
+    ("Frage", "Antwort"),
+    ("frage", "antwort"),
 )
 """Names of what is asked and what is answered."""
 

@@ -34,4 +34,4 @@ class Record(Format):
         try:
             return _decoder.decode(turns.text(row.get("record"), "record")).content
         except msgspec.DecodeError as error:
-            turns.refuse(f"`record` is no record of tuneloop: {error}", "record", "name the columns instead (columns:)")
+            turns.refuse("`record` is no record of tuneloop", f"record: {error}", "name the columns instead (columns:)")

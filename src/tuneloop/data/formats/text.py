@@ -9,7 +9,7 @@ from tuneloop.data import turns
 from tuneloop.data.formats import Format
 from tuneloop.rows import Text as Running
 
-NAMES = ("text", "content", "document", "raw_content", "response")
+NAMES = ("text", "content", "document", "raw_content", "response", "文本", "正文", "内容")
 
 
 @final

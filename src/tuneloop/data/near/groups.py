@@ -1,4 +1,4 @@
-"""Groups: texts that share a key, and the pairs among them that may be near; a crowded group is compared in part only."""
+"""Groups: texts that share a key, and the pairs among them that may be near; of a crowd only some are compared."""
 
 from __future__ import annotations
 

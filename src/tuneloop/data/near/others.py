@@ -73,7 +73,8 @@ def known(others: Iterable[str], folder: Path, search: Search) -> Seeker:
         key = np.concatenate([signs.keys.bands[:, band] for signs in each])[first]
         full = _with_numbers(key, traits.numbers[first])
         order = np.argsort(full, kind="stable")
-        keep(folder, **{f"keys{band}": full[order], f"texts{band}": first[order].astype(np.int32)})
+        arrays: dict[str, NDArray[Any]] = {f"keys{band}": full[order], f"texts{band}": first[order].astype(np.int32)}
+        keep(folder, **arrays)
         doors[band, key >> np.uint32(32 - DOORS)] = True
     keep(folder, doors=np.packbits(doors, axis=1, bitorder="little"))
     return Seeker(folder, replace(search, crew=None, counts={}))

@@ -111,7 +111,7 @@ def distinct(texts: Tokens, found: Words) -> Words:
     """The different shingles of each text of a batch, in order: above :data:`PLACE` the text's number."""
     text = np.repeat(np.arange(len(texts.starts) - 1, dtype=np.uint64) << PLACE, 2 * np.diff(texts.starts))
     ordered = np.sort(text | (found >> (np.uint64(64) - PLACE)))
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]])
 
 
 def traits(texts: Tokens, different: Words) -> Traits:

@@ -44,6 +44,7 @@ _UNSPACED = (
     (0xF900, 0xFAFF),  # Han
     (0x20000, _TOP),  # Han
 )
+_SAME_HAN = range(0x2F800, 0x2FA20)  # characters that are others in their compatibility form
 _SAME_SIGN = {"’": "'", "‘": "'", "–": "-", "—": "-", "−": "-", "×": "*", "÷": "/"}
 _WRITTEN_OUT = {
     "2": "two 二 两 兩", "3": "three 三", "4": "four 四", "5": "five 五", "6": "six 六", "7": "seven 七",
@@ -156,9 +157,12 @@ def shingles(flat: Words, starts: NDArray[np.int64]) -> Words:
 
 def mixed(values: Words) -> Words:
     """Spread values over all 64 bits (the finisher of SplitMix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * _SECOND
-    values = (values ^ (values >> np.uint64(27))) * _THIRD
-    return values ^ (values >> np.uint64(31))
+    values = values ^ (values >> np.uint64(30))
+    values *= _SECOND  # in place, since room for so many values is dear
+    values ^= values >> np.uint64(27)
+    values *= _THIRD
+    values ^= values >> np.uint64(31)
+    return values
 
 
 def _apart(
@@ -206,7 +210,7 @@ def _tables() -> _Tables:
     fold = np.arange(_TOP + 1, dtype=np.uint32)
     upper, spread = np.zeros(_TOP + 1, np.bool_), np.zeros(_TOP + 1, np.bool_)
     compatible: list[tuple[int, int]] = []
-    for code in range(_UNSPACED[-1][0]):
+    for code in (*range(_UNSPACED[-1][0]), *_SAME_HAN):
         sign = chr(code)
         category = unicodedata.category(sign)
         if category in _NOTHING:

@@ -21,9 +21,10 @@ class Raw(NamedTuple):
     Attributes:
         line: Where it stands, counted from 1: the line it begins on, or its row number.
         row: Its fields; None if it cannot be read.
-        problem: Why it cannot be read.
+        problem: Why it cannot be read; the same words for all rows of a kind, without any value of the row.
         repair: How it was repaired to be read; empty for a sound row.
         place: What origins say of where it stands instead of the line.
+        detail: What the problem looks like in this row: a column, a count.
     """
 
     line: int
@@ -31,6 +32,7 @@ class Raw(NamedTuple):
     problem: str = ""
     repair: str = ""
     place: str = ""
+    detail: str = ""
 
 
 class Reader(Part, ABC):

@@ -88,7 +88,7 @@ def _take(scanner: Scanner, key: str) -> Raw:
         value = scanner.value()
     except Broken as error:
         scanner.resume(key)
-        return Raw(line, None, str(error))
+        return Raw(line, None, str(error), detail=error.detail)
     if scanner.problem:
         return Raw(line, None, scanner.problem)
     if not isinstance(value, dict):

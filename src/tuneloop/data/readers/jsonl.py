@@ -9,7 +9,7 @@ import msgspec
 
 from tuneloop.data.decoding import Block, Line
 from tuneloop.data.readers import LineReader, Raw
-from tuneloop.data.scanning import Broken, parse
+from tuneloop.data.scanning import NO_JSON, Broken, parse
 
 _decode = msgspec.json.Decoder().decode
 
@@ -39,11 +39,11 @@ def _careful(line: Line) -> Raw:
     try:
         value, end, mended = parse(text, start)
     except standard.JSONDecodeError as error:
-        return Raw(line.number, None, f"no JSON: {error.msg} (column {error.pos + 1})")
+        return Raw(line.number, None, NO_JSON, detail=f"{error.msg} (column {error.pos + 1})")
     except Broken as error:
-        return Raw(line.number, None, f"no JSON: {error}")
+        return Raw(line.number, None, str(error), detail=error.detail)
     if text[end:].strip():
-        return Raw(line.number, None, f"no JSON: something follows the first value (column {end + 1})")
+        return Raw(line.number, None, NO_JSON, detail=f"something follows the first value (column {end + 1})")
     return _row(line.number, value, line.repair or mended)
 
 
