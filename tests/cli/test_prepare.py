@@ -9,13 +9,13 @@ import pytest
 
 from tuneloop import life
 
-WORDS = "the red fox and a small dog went over many green hills to see their old friend in town".split()
+WORDS = ("red", "fox", "small", "dog", "went", "over", "many", "green", "hills", "to", "see", "their", "old", "friend")
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Labelled texts: some with an address, one label rare, and rows that are wrong in nine ways."""
-    rows = [{"text": f"{WORDS[i % 18]} {WORDS[i * 7 % 18]} number {i}", "label": "ab"[i % 8 == 0]} for i in range(64)]
+    rows = [{"text": f"{WORDS[i % 14]} {WORDS[i * 3 % 14]} number {i}", "label": "ab"[i % 8 == 0]} for i in range(64)]
     rows[3]["text"] = "write to ann@example.com about it"
     good = [json.dumps(row) for row in rows]
     bad = ['{"text": x}', '{"text": "a" "b"}', "[1]", "7", '"x"', "true", "null", "1.5", '{"text": "a"}', "{}"]

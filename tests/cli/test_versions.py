@@ -66,6 +66,38 @@ def test_forgetting_shows_first_then_does_and_then_finds_nothing(faq: Path, run:
     assert run("prepare", "faq.yaml", "--json").out.count(act["replaced"][before["faq/dataset"]]) >= 1
 
 
+def test_a_version_that_was_deleted_is_told_as_deleted_here_and_as_not_here_elsewhere(faq: Path, run: Runs) -> None:
+    run("prepare", "faq.yaml")
+    old = Store(".tuneloop").refs.all()["faq/dataset"]
+    run("data", "forget", "Marianne Testperson", "--do", "--purge", "--why", "request 17")
+    new = Store(".tuneloop").refs.all()["faq/dataset"]
+    first, second = json.loads(run("data", "log", "faq", "--json").out)
+    assert first["change"].startswith("deleted 20")
+    assert first["change"].endswith(f"replaced by {new}")
+    assert second["change"] == "the one before is not there to compare with"
+    assert run("push", "share", "faq.yaml").status == 0
+    said = run("data", "log", "faq", "--store", "share")
+    assert said.status == 0
+    assert f"not in this store, replaced by {new}" in " ".join(said.out.split())
+    assert "not in this store" in run("data", "diff", old, "faq", "--store", "share").err
+
+
+def test_a_recipe_in_chinese_lives_under_its_name(faq: Path, run: Runs) -> None:
+    assert run("new", "rows.jsonl", "--name", "客服").status == 0
+    Path("客服助手.yaml").write_text(Path("faq.yaml").read_text().replace("name: faq\n", "seed: 7\n"), encoding="utf-8")
+    assert run("prepare", "客服.yaml").status == 0
+    assert run("prepare", "客服助手.yaml").status == 0
+    assert {"客服/dataset", "客服助手/dataset"} <= Store(".tuneloop").refs.all().keys()
+    assert len(json.loads(run("data", "log", "客服助手", "--json").out)) == 1
+    assert run("data", "tag", "客服助手.yaml", "初版").status == 0
+    assert "name one of its refs: 客服/dataset" in run("show", "客服").err
+    assert "tuneloop run RECIPE" in run("promote", "客服").err
+    like = "seed: 7\ndata: {sources: [rows.jsonl], split: {like: 客服}}\nmodel: {base: embedded}\n"
+    Path("after.yaml").write_text(like, encoding="utf-8")
+    assert run("prepare", "after.yaml").status == 0
+    assert run("push", "share", "客服").status == 0
+
+
 def test_push_and_pull_carry_a_life_to_another_store(store: Store, run: Runs, tmp_path: Path) -> None:
     sent = json.loads(run("push", tmp_path / "share", "--json", "--store", store.root).out)
     assert set(store.refs.all().values()) <= set(sent["copied"])

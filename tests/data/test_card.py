@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +21,7 @@ from tuneloop.data.card import licences, pictures
 from tuneloop.data.card.asked import asked, overdue
 from tuneloop.data.card.compliance import Point, compliance, due, verdict
 from tuneloop.data.card.flow import Flow, Stage, flow
-from tuneloop.data.card.markdown import markdown
+from tuneloop.data.card.markdown import _code, markdown
 from tuneloop.data.card.page import render
 from tuneloop.data.card.survey import DRAWN, Survey
 from tuneloop.data.forgetting.rebuild import without
@@ -352,3 +353,16 @@ def test_a_version_without_forgotten_rows_adds_up_with_the_rows_made(tmp_path: P
     assert flow(new.report).stages[-1].left == counts["kept"]
     assert f"{gone} rows were left out" in told(new)[0]
     assert "Ann Lee" not in "".join(told(new))
+
+
+def test_samples_escape_only_what_nobody_could_see() -> None:
+    assert _code("是\u200b的\x07") == "`是\\u200b的\\x07`"
+
+
+def test_what_redact_took_out_is_not_shown_as_a_text_that_stayed_the_same(make: Callable[..., Dataset]) -> None:
+    texts = [f"write to ann@example.com about order {number} of hers" for number in range(40)]
+    dataset = make([{"text": text} for text in texts], transforms=["redact"])
+    card = (dataset.folder / "card.md").read_text(encoding="utf-8")
+    assert "[EMAIL] about" in card and "[EMAIL]` to" not in card and "not shown" in card
+    assert "not shown: it was taken out" in (dataset.folder / "card.html").read_text(encoding="utf-8")
+    assert "ann@example.com" not in card

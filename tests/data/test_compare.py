@@ -127,7 +127,9 @@ def test_two_versions_of_a_hundred_thousand_rows_are_compared_in_a_few_bytes_a_r
     assert grown < 60_000  # KiB; the texts alone are four times as much
 
 
-def test_other_options_of_what_acts_after_the_split_are_told_and_made_rows_counted(tmp_path: Path, store: Store) -> None:
+def test_other_options_of_what_acts_after_the_split_are_told_and_made_rows_counted(
+    tmp_path: Path, store: Store
+) -> None:
     rows = [{"text": f"row number {i} about {i * 7}", "label": "a" if i % 5 else "b"} for i in range(40)]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
 

@@ -246,7 +246,7 @@ def test_only_lines_that_hold_the_person_now_are_named(world: World) -> None:
     world.write()
     found = find(world.store, wanted(world.store, WHO))
     assert found.origins == ["rows.jsonl:5", "rows.jsonl:8"]
-    assert "no longer at the line" in found.unsure["rows.jsonl"]
+    assert "no longer hold them" in found.unsure["rows.jsonl"]
     world.lines = [line for line in world.lines if "estperson" not in line and "TESTPERSON" not in line]
     world.write()
     found = find(world.store, wanted(world.store, WHO))

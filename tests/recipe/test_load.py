@@ -30,7 +30,8 @@ def test_relative_paths_start_from_the_recipes_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [("kefu.yaml", "kefu"), ("faq.v2.yml", "faq.v2"), ("客服助手.yaml", "客服助手"), ("a b.yaml", "a-b")]
+    ("file", "name"),
+    [("kefu.yaml", "kefu"), ("faq.v2.yml", "faq.v2"), ("客服助手.yaml", "客服助手"), ("a b.yaml", "a-b")],
 )
 def test_a_recipe_without_a_name_is_called_like_its_file(tmp_path: Path, file: str, name: str) -> None:
     (tmp_path / file).write_text(GOOD)

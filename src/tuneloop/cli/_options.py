@@ -32,8 +32,14 @@ def read(path: Path, changes: tuple[str, ...], devices: int | None = None) -> Re
     Raises:
         RecipeError: Something is wrong in it.
     """
+    from tuneloop.data.files import endings
+    from tuneloop.errors import RecipeError
     from tuneloop.recipe import load
 
+    plain = Path(path.name.removesuffix(".gz"))
+    if plain.suffix.lower() in endings().keys() - {".json"} and path.exists():
+        fix = f"write a recipe for them first: tuneloop new {path}"
+        raise RecipeError("this looks like rows, not like a recipe", where=str(path), fix=fix)
     return load(path, changes if devices is None else (*changes, f"train.devices={devices}"))
 
 

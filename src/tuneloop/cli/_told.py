@@ -73,9 +73,7 @@ def _aside(dropped: Sequence[Mapping[str, Any]]) -> None:
         return
     told, rest = dropped[:REASONS], dropped[REASONS:]
     click.echo(f"{_rows(dropped):,} rows set aside, each with its place in dropped.jsonl")
-    lines = [
-        (f"{each['rows']:,}", f"{each['step']}: {each['reason']}", each["examples"][0]["origin"]) for each in told
-    ]
+    lines = [(f"{each['rows']:,}", f"{each['step']}: {each['reason']}", each["examples"][0]["origin"]) for each in told]
     table(("rows", "why", "for example"), lines, right=(0,))
     if rest:
         click.echo(f"{len(rest)} more reason{'s' * (len(rest) > 1)} ({_rows(rest):,} rows): see the card")
@@ -96,7 +94,9 @@ def bundle(made: Bundle) -> None:
         told = made.facts.get("verified", {}).get(form, {})
         if told.get("greedy_ties"):
             ties, prompts = told["greedy_ties"], told["greedy_prompts"]
-            click.echo(f"{ties} of {prompts} greedy answers part at two tokens with the same logit, within the tolerance")
+            click.echo(
+                f"{ties} of {prompts} greedy answers part at two tokens with the same logit, within the tolerance"
+            )
 
 
 def findings(run: Run) -> None:

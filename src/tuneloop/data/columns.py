@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from tuneloop.errors import RecordError
+from tuneloop.errors import DataError, Problem, RecordError
 
 MEDIA = ("image", "images", "audio", "audios", "video", "videos")
 MEDIA_REASON = "the row holds media, and only text can be learned from so far"
@@ -32,6 +33,48 @@ def tidy(row: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
     found = {name: fields[column.strip()] for name, column in renames.items() if column.strip() in fields}
     taken = {column.strip() for column in renames.values()}
     return {name: value for name, value in fields.items() if name not in taken and name not in found} | found
+
+
+def need(named: Mapping[str, Iterable[str]], known: Iterable[str], where: str) -> None:
+    """See to it that the columns which options name are there.
+
+    Args:
+        named: The columns by the option that names them.
+        known: The columns that there are.
+        where: Whose options they are, or the file.
+
+    Raises:
+        DataError: Some are not; it names each, with the nearest that is there.
+
+    Example:
+        >>> need({"by": ["flght"]}, ["flight", "gate"], "reconcile")
+        Traceback (most recent call last):
+        tuneloop.errors.DataError: no row has the column 'flght' that `by` names; there are flight, gate
+          where: reconcile
+          fix:   did you mean 'flight'?
+    """
+    known = list(dict.fromkeys(known))
+    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    problems = [
+        Problem(
+            f"no row has the column {name!r} that `{option}` names; there are {shown}",
+            where,
+            _meant(name, known),
+        )
+        for option, names in named.items()
+        for name in dict.fromkeys(names)
+        if name not in known
+    ]
+    if problems:
+        error = DataError(problems[0].what, where=where, fix=problems[0].fix)
+        error.problems = tuple(problems)
+        raise error
+
+
+def _meant(name: str, known: list[str]) -> str:
+    lower = {each.lower(): each for each in reversed(known)}
+    close = difflib.get_close_matches(name.lower().strip(), lower, 1)
+    return f"did you mean {lower[close[0]]!r}?" if close else "name one of the columns that are there"
 
 
 def without_nulls(value: Any) -> Any:

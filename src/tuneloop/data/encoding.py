@@ -6,6 +6,7 @@ asked are written with them. ``encoders.json`` holds all of it, in the dataset a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +99,15 @@ class Apart:
         encoding: The fitted encoders.
         train: The records of the training split.
         column: The column that the split went by; a row that loses it in the encoding keeps it beside.
+
+    Attributes:
+        alike: How many rows of each split were set aside because they are written like one of another.
     """
 
     def __init__(self, encoding: Encoding, train: Iterable[Record], column: str | None = None) -> None:
         self._encoding, self._column = encoding, column
         self._sides: dict[int, str] = {}
+        self.alike: Counter[str] = Counter()
         for record in train if encoding.steps else ():
             self.write("train", record)
 
@@ -114,6 +119,7 @@ class Apart:
         first = self._sides.setdefault(question(done.content), side)
         if first == side:
             return self._with_column(record, done)
+        self.alike[side] += 1
         return Drop(f"the encoders write it like a row of {first}", "encoders", record.origin, id=record.id)
 
     def _with_column(self, record: Record, done: Record) -> Record:

@@ -18,6 +18,7 @@ from tuneloop.errors import DataError
 from tuneloop.parts import find, names
 
 _BESIDES = ("readme", "license", "licence", "source", "notice", "changelog", "requirements")
+_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 _TABLES_OF_OTHERS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 
 
@@ -122,6 +123,8 @@ def _no_data(path: Path) -> str:
         return "it describes data sets and holds no rows itself"
     if path.name.lower().split(".")[0] in _BESIDES:
         return "it is about the data"
+    if _ending(path) in _WORKBOOKS:
+        return "it is a workbook of a spreadsheet: save it as CSV (or Parquet)"
     if _ending(path) not in endings():
         if _ending(path) in (".yaml", ".yml", ".toml"):
             return "it is a configuration and holds no rows"
@@ -136,6 +139,10 @@ def _ending(path: Path) -> str:
 
 def _reader(path: Path) -> Reader:
     name = endings().get(_ending(path))
+    if _ending(path) in _WORKBOOKS:
+        raise DataError(
+            f"{path.name!r} is a workbook of a spreadsheet", where=str(path), fix="save it as CSV (or Parquet)"
+        )
     if name is None:
         what = (
             "is a configuration and holds no rows"

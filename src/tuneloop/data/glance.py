@@ -13,6 +13,7 @@ from tuneloop.data.ledger import FileCounts
 from tuneloop.data.reading import chunks
 from tuneloop.data.recognise import LOOK
 from tuneloop.data.section import Source
+from tuneloop.errors import DataError
 from tuneloop.rows import Content, Record
 from tuneloop.store import Dataset
 
@@ -62,23 +63,39 @@ def kind_of(content: Content) -> str:
     return type(content).__name__.lower()
 
 
-def look(source: Source, folder: Path, *, files: int = 5) -> list[Looked]:
+def look(
+    source: Source, folder: Path, *, files: int = 5, passed_over: dict[str, str] | None = None
+) -> list[Looked]:
     """Look at the first rows of a source and say what they are taken for, without preparing anything.
 
     Args:
         source: The source.
         folder: The folder that its path starts from.
         files: How many of its files to look at.
+        passed_over: Takes the files of a folder that hold no rows that can be used, each with the reason.
 
     Returns:
         What was seen of each file.
 
     Raises:
-        DataError: A file cannot be read, or no format fits its rows.
+        DataError: A file cannot be read, or no format fits its rows; of a folder, all of them.
     """
-    looked = []
-    for file in find_files(source, folder)[0][:files]:
+    looked: list[Looked] = []
+    passed_over = {} if passed_over is None else passed_over
+    first: DataError | None = None
+    for file in find_files(source, folder)[0]:
+        if len(looked) == files:
+            break
         counts = FileCounts(file.name, "")
-        items = (item for chunk in chunks(source, file, counts, LOOK) for item in chunk.items(counts, Hider()))
+        try:
+            items = [item for chunk in chunks(source, file, counts, LOOK) for item in chunk.items(counts, Hider())]
+        except DataError as error:
+            if not file.found or counts.verdict is not None:
+                raise
+            passed_over[file.name] = error.problems[0].what
+            first = first or error
+            continue
         looked.append(Looked(counts, Counter(kind_of(item.content) for item in items if isinstance(item, Record))))
+    if first is not None and not looked:
+        raise first
     return looked

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from tuneloop.data.columns import need
 from tuneloop.data.contents import texts
 from tuneloop.data.hiding import Hider
 from tuneloop.data.recognise import Verdict
 from tuneloop.data.transforms import Transform
-from tuneloop.rows import Drop, Record
+from tuneloop.rows import Drop, Fields, Record
 
 SAMPLES = 3
 WHOLE = 10_000
@@ -69,6 +70,7 @@ class Account(msgspec.Struct):
         dropped: Rows set aside, by reason.
         tally: What the transform counted.
         samples: The first rows that it changed, each before and after.
+        columns: Columns of tables that were met, until all that the transform's options name were.
     """
 
     taken: int = 0
@@ -77,6 +79,7 @@ class Account(msgspec.Struct):
     dropped: dict[str, int] = {}
     tally: dict[str, int] = {}
     samples: list[tuple[Record, Record]] = []
+    columns: list[str] = []
 
     def add(self, other: Account) -> None:
         """Add what became of rows that came after these."""
@@ -86,6 +89,7 @@ class Account(msgspec.Struct):
         self.dropped = dict(Counter(self.dropped) + Counter(other.dropped))
         self.tally = dict(Counter(self.tally) + Counter(other.tally))
         self.samples += other.samples[: SAMPLES - len(self.samples)]
+        self.columns = list(dict.fromkeys([*self.columns, *other.columns]))
 
 
 @dataclass
@@ -103,13 +107,24 @@ class Step:
     account: Account = field(default_factory=Account)
     _open: dict[int, Record | int] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """See to it that the columns which the options name were in some row of a table, if there were any.
+
+        Raises:
+            DataError: Some were in none.
+        """
+        if self.account.columns:
+            need(self.transform.named(), self.account.columns, f"data.transforms: {self.transform.name}")
+
     def run(self, items: Iterable[Record | Drop]) -> Iterator[Record | Drop]:
         """Put the records among the items through the transform; what was set aside before passes by.
 
         Raises:
+            DataError: Its options name columns that no row of a table has.
             RuntimeError: The transform lost, doubled or made up a row: a fault of its code.
         """
         passing: deque[Drop] = deque()
+        wanted = {name for names in self.transform.named().values() for name in names}
 
         def records() -> Iterator[Record]:
             for item in items:
@@ -118,7 +133,12 @@ class Step:
                 else:
                     self._open[hash(item.origin)] = item if len(self._open) < WHOLE else _known(item)
                     self.account.taken += 1
+                    if wanted and isinstance(item.content, Fields):
+                        self.account.columns = list(dict.fromkeys([*self.account.columns, *item.content.values]))
+                        wanted.difference_update(item.content.values)
                     yield item
+            if not self.transform.rowwise:  # of rows that are shared, no process sees all
+                self.check()
 
         for result in self.transform.run(records()):
             while passing:

@@ -92,9 +92,9 @@ def distribute(
         growths = [*growths, *([section.balance] if section.balance else [])]
         if section.augment:
             growths.append(Augmentation(section.augment, place, hide))
-        grown = _write(placed, section, seed, folder, writer, growths, search)
+        grown, alike = _write(placed, section, seed, folder, writer, growths, search)
         progress.advance(len(spill))
-    told = {**split.model_dump(mode="json"), "seed": seed, **placed.report()}
+    told = {**split.model_dump(mode="json"), "seed": seed, **placed.report(), **({"alike": alike} if alike else {})}
     return {"split": told, "growth": [each.report() for each in grown]}
 
 
@@ -289,7 +289,8 @@ def _write(
     writer: DatasetWriter,
     growths: Sequence[Growth],
     search: Search | None,
-) -> list[Grown]:
+) -> tuple[list[Grown], dict[str, int]]:
+    """Write every row; give what was made of the training rows, and how many the encoders wrote alike by split."""
     accounts = [Grown(growth) for growth in growths]
     apart = _encoding(placed, section, writer)
 
@@ -321,7 +322,7 @@ def _write(
                 writer.drop(Drop(LEAKING, STEP, record.origin, f"as {leaking[index]}", record.id))
             else:
                 write("train", record)
-    return accounts
+    return accounts, dict(apart.alike)
 
 
 def _leaking(train: Spill, placed: Placement, search: Search | None) -> dict[int, str]:

@@ -301,7 +301,14 @@ def _notes(report: dict[str, Any], section: DataSection) -> list[str]:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report["kinds"].items())
         notes.append(f"the rows are of several kinds ({kinds}); a task learns only from those it knows")
     for split, share in (("validation", section.split.validation), ("test", section.split.test)):
-        if share and not report["splits"][split]:
+        alike = report["split"].get("alike", {}).get(split, 0)
+        if alike > report["splits"][split]:
+            notes.append(
+                f"{split} has {report['splits'][split] or 'no'} rows: the encoders write {alike} like a row of another "
+                "split, so they were set aside; let them write more of what tells rows apart (render.columns, "
+                "render.digits, impute: {add_indicator: true}), or put render into data.transforms, before the split"
+            )
+        elif share and not report["splits"][split]:
             notes.append(
                 f"{split} has no rows: none of {kept} fell into its share of {share:g}; "
                 f"give more rows, or a larger data.split.{split}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -10,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from tuneloop.data.columns import refuse_media, tidy, unusable
+from tuneloop.data.columns import need, refuse_media, tidy, unusable
 from tuneloop.data.decoding import Block, blocks
 from tuneloop.data.files import File
 from tuneloop.data.formats import Format
@@ -94,7 +93,7 @@ def chunks(
     try:
         if not looked:
             raise _unreadable(file, head)
-        _check_columns(source, looked, file.name)
+        _check_columns(source, looked, file)
         verdict = recognise(looked, source.format, file.name, table=file.reader.tabular)
     except DataError as error:
         raise hider.error(error) from None
@@ -196,13 +195,9 @@ def _unreadable(file: File, head: list[tuple[str, Raw]]) -> DataError:
     )
 
 
-def _check_columns(source: Source, rows: list[dict[str, Any]], where: str) -> None:
+def _check_columns(source: Source, rows: list[dict[str, Any]], file: File) -> None:
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    for name, column in source.columns.items():
-        if name not in keys:
-            close = difflib.get_close_matches(column, keys, 1)
-            raise DataError(
-                f"no row has the column {column!r} that columns: gives for {name!r}; there are {', '.join(keys[:12])}",
-                where=where,
-                fix=f"did you mean {close[0]!r}?" if close else "name one of the columns that are there",
-            )
+    lost = {f"columns: {name}": [column] for name, column in source.columns.items() if name not in keys}
+    need(lost, keys, file.name)
+    if source.format is not None:
+        need(source.format.named(), keys, file.name)

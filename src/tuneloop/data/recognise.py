@@ -42,7 +42,7 @@ class Verdict:
     votes: dict[str, float]
 
     def __str__(self) -> str:
-        how = "as the recipe says" if self.declared else f"{self.fit} of {self.looked} rows looked at fit"
+        how = "as the recipe says" if self.declared else f"{self.fit} of {self.looked} row{'s' * (self.looked != 1)} looked at fit"
         return f"{self.format.name} ({how})"
 
     def of(self, row: Mapping[str, Any]) -> Format:
@@ -97,6 +97,7 @@ def _unknown(rows: Sequence[Mapping[str, Any]], where: str) -> DataError:
     return DataError(
         f"no known format has rows like these; their keys are {shown or 'none'}",
         where=where,
-        fix="say which column is which (columns: {instruction: COLUMN, output: COLUMN}); if the first line of a table "
+        fix="say which column is which (columns: {instruction: COLUMN, output: COLUMN}; "
+        "for tuneloop new: --columns instruction=COLUMN,output=COLUMN); if the first line of a table "
         f"is a row already, name its columns (reader: {{csv: {{names: [...]}}}}). The shapes known are\n{shapes}",
     )

@@ -82,6 +82,8 @@ class Road:
                 self._read += outcome.counts.read
                 self._progress.advance(self._read)
             yield from outcome.items
+        for step in steps:
+            step.check()
 
     def _whole(self, items: Iterable[Record | Drop], step: Step) -> Iterator[Record | Drop]:
         """A step that works in this process; if it lets rows go only when it has seen all, that is told, too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -203,6 +204,16 @@ class DataSection(Section):
     def _has_copies(self) -> DataSection:
         if self.augment is not None and self.augment.only_copies and self.balance is None:
             raise ValueError("augment.only_copies varies the copies that balance makes: give balance: oversample")
+        return self
+
+    @model_validator(mode="after")
+    def _encodes_in_order(self) -> DataSection:
+        for encoder, following in pairwise(self.encoders):
+            if encoder.last:
+                raise ValueError(
+                    f"the encoder {encoder.name} writes rows as text, which {following.name} cannot read: "
+                    f"put {encoder.name} last"
+                )
         return self
 
     @model_validator(mode="after")

@@ -39,7 +39,11 @@ def rows(
     for first, cells, problem, detail, repair in _cells(feed, found, quotes):
         if not columns:
             if problem:
-                raise DataError(f"the header cannot be read: {problem} {detail}".rstrip(), where=f"{where}:{first}", fix="mend that line")
+                raise DataError(
+                    f"the header cannot be read: {problem} {detail}".rstrip(),
+                    where=f"{where}:{first}",
+                    fix="mend that line",
+                )
             columns = header(cells)
             continue
         if not problem and len(cells) != len(columns):

@@ -201,7 +201,9 @@ def learned(turn: Mapping[str, Any]) -> bool | None:
         if key in turn:
             weight = turn[key]
             if weight not in (0, 1):
-                refuse(f"`{key}` of a turn is neither 1 nor 0", shown(key, weight), "write 1 (learned) or 0 (only read)")
+                refuse(
+                    f"`{key}` of a turn is neither 1 nor 0", shown(key, weight), "write 1 (learned) or 0 (only read)"
+                )
             return bool(weight)
     return None
 

@@ -115,9 +115,7 @@ def plain_answers(model: Any, probes: Sequence[tuple[int, ...]]) -> list[tuple[i
     return found
 
 
-def margin(
-    model: Any, prompt: Sequence[int], one: Sequence[int], other: Sequence[int], ends: Sequence[int]
-) -> float:
+def margin(model: Any, prompt: Sequence[int], one: Sequence[int], other: Sequence[int], ends: Sequence[int]) -> float:
     """How far below the best logit the tokens lie at which two greedy answers part; of the two, the farther.
 
     Args:

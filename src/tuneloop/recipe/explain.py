@@ -85,8 +85,18 @@ def _nearest(keys: list[str]) -> str:
         place = at(keys[:length])
         if place is not None:
             known = _below(place.shape)
+            parts = _parts(keys[length]) if length == 0 and len(keys) == 1 else []
+            if parts:
+                return "it is a part: " + " or ".join(f"tuneloop explain {path}" for path in parts)
             return meant(keys[length], known)
     return "tuneloop explain lists the sections"
+
+
+def _parts(name: str) -> list[str]:
+    """The paths of the parts that are called so, or nearly so."""
+    places = [(name_, path) for path in _families() for name_ in names(cast(shapes.Place, at(path.split("."))).shape.item.type)]
+    near = closest(name, [each for each, _ in places])
+    return [f"{path}.{each}" for each, path in places if each == near]
 
 
 def _below(shape: shapes.Shape) -> list[str]:

@@ -26,6 +26,10 @@ TOOLS = {
 }
 
 
+SHORT = 3
+"""Letters of a name of which one wrong letter is much."""
+
+
 @dataclass(frozen=True)
 class Foreign:
     """A name that other tools use.
@@ -114,6 +118,8 @@ def meant(name: str, siblings: Iterable[str]) -> str:
     """
     siblings = list(siblings)
     near = closest(name, siblings)
+    if near is None and len(name) <= SHORT:
+        near = next(iter(difflib.get_close_matches(name.lower(), siblings, n=1, cutoff=0.5)), None)
     if near:
         return f"did you mean `{near}`?"
     known = foreign().get(name)

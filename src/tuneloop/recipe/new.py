@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tuneloop.recipe.written import flow
 from tuneloop.store.naming import name_from
@@ -20,7 +22,16 @@ def named(data: str) -> str:
     return name_from(Path(data).resolve().name.split(".")[0])
 
 
-def starter(data: str, *, folder: Path, base: str, name: str, kind: str = "chat") -> str:
+def starter(
+    data: str,
+    *,
+    folder: Path,
+    base: str,
+    name: str,
+    kind: str = "chat",
+    columns: Mapping[str, str] | None = None,
+    label: str = "",
+) -> str:
     """Write a recipe that trains on some rows, with the options that people change first.
 
     Args:
@@ -28,7 +39,9 @@ def starter(data: str, *, folder: Path, base: str, name: str, kind: str = "chat"
         folder: Where the recipe will stand: its paths start from there.
         base: The base model.
         name: The recipe's name.
-        kind: What the rows are (``chat``, ``text``, ``preference``, ``labeled``): it decides the task.
+        kind: What the rows are (``chat``, ``text``, ``preference``, ``labeled``, ``fields``): it decides the task.
+        columns: The names that a format expects, with the columns of the file that hold them.
+        label: The column of a table that is to be learned; without it the rows are learned as running text.
 
     Example:
         >>> from tuneloop.recipe.load import check
@@ -38,8 +51,24 @@ def starter(data: str, *, folder: Path, base: str, name: str, kind: str = "chat"
         'faq'
     """
     source = data if "://" in data else os.path.relpath(data, folder)
+    asked: dict[str, Any] = {"path": source}
+    if label:
+        asked["format"] = {"table": {"label": label}}
+    if columns:
+        asked["columns"] = dict(columns)
+    transforms = "[normalize, length, duplicates]"
+    if kind == "fields":
+        kind = "labeled" if label else "text"
+        transforms = _TABLE.format(to=kind) + ("" if label else _UNLABELED)
     task, metrics = _TASKS[LEARNED_BY.get(kind, "sft")]
-    return _TEXT.format(name=flow(name), source=flow([source]), base=flow(base), task=task, metrics=metrics)
+    return _TEXT.format(
+        name=flow(name),
+        source=flow([asked if len(asked) > 1 else source]),
+        transforms=transforms,
+        base=flow(base),
+        task=task,
+        metrics=metrics,
+    )
 
 
 _TASKS = {
@@ -55,6 +84,10 @@ _TASKS = {
     "text_classification": ("text_classification  # learn the label; the classes are found in the rows", "[accuracy]"),
 }
 
+_TABLE = "[trim, missing, numbers, dates, duplicates, {{render: {{to: {to}}}}}]"
+_UNLABELED = """
+  # The rows are a table, written as running text. To learn one of its columns, choose it: tuneloop new FILE --label COLUMN
+  # (sources: [{path: FILE, format: {table: {label: COLUMN}}}], render: {to: labeled}, task: text_classification)"""
 
 _TEXT = """\
 # A recipe: one file for the whole life of a model. Only data.sources and model.base must be given.
@@ -66,7 +99,7 @@ seed: 42
 
 data:
   sources: {source}        # files, folders or globs; the format of the rows is recognised
-  transforms: [normalize, length, duplicates]
+  transforms: {transforms}
   split: {{validation: 0.1, test: 0.1}}  # held out: for watching the training, and for the final score
 
 model:

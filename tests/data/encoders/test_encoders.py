@@ -167,7 +167,7 @@ def test_each_encoder_is_fitted_on_what_the_one_before_writes_and_all_is_read_ba
 
 def test_a_column_that_is_not_there_or_does_not_fit_is_refused_with_a_fix() -> None:
     train = table(size=SIZES, colour=COLOURS)
-    with pytest.raises(DataError, match="no training row has the column 'weight'"):
+    with pytest.raises(DataError, match="no row has the column 'weight'"):
         fitted(train, encoder("standardize", columns=("weight",)))
     with pytest.raises(DataError, match="'colour' does not fit standardize"):
         fitted(train, encoder("standardize", columns=("colour",)))

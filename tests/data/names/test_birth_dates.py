@@ -14,6 +14,8 @@ from tuneloop.data.detectors.birth_date import BirthDate
         ("date of birth: 14 March 1990", "14 March 1990"),
         ("My birthday is July 4th, 1988 and", "July 4th, 1988"),
         ("DOB 1990-03-04", "1990-03-04"),
+        ("born on the 7th of April 1983 in Ohio", "the 7th of April 1983"),
+        ("她1990-03-04生，", "1990-03-04"),
         ("born in Springfield on 12 May 1977", "12 May 1977"),
         ('{"dob": "1990-01-01"}', "1990-01-01"),
         ("Birthdate\n03-04-1990", "03-04-1990"),

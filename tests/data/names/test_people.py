@@ -30,6 +30,14 @@ customer {Fatima al-Hassan} called twice
 My wife {Jennifer} and I moved.
 Ask for {Robert Miller Jr.} or {John Hartwell III} there
 my name is {anna miller} and
+We met {Park Ji-woo}, {Kim Min-jun} and {Ji-woo Park} there
+I spoke with {Mohammed Al-Farsi} last week.
+Name: {Brown, Lisa}
+we hired {Anderson, Jennifer} in May
+Patient: {Jackson, William M.}
+"full_name": "{Priyanka Venkataraman}"
+The deal was signed by {Barbara A. Brown} in March.
+{Tran Thi Lan} and {Le Quang Huy} came late.
 我叫{王小明}，今年三十岁。
 联系人：{李思雨}，电话13800000000
 {张伟}的手机号是13900000000
@@ -66,6 +74,7 @@ def test_names_are_found_to_the_character(line: str) -> None:
         "San Francisco Giants beat Los Angeles Dodgers",
         "Dear Sir or Madam, Dear Customer Service, Dear Hiring Manager,",
         "Black Friday, Red Cross, White House, Supreme Court, Lincoln Park",
+        "A To-Do list, a Yo-yo, Wi-fi at home, the El-Niño year. Paris, Victoria and Brown, Green, Lisa",
         "Step One: Preheat the oven. Step Two: Mix Flour.",
         "我今天很高兴，周末方便的时候和你一起去安全的地方。",
         "石头和金子，白天和黑夜，江水和高山，马上就到。",

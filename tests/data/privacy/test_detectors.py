@@ -66,6 +66,15 @@ def marked(text: str, called: str = "") -> str:
         "Authorization: Bearer <bearer_token|9fX2kQ7vLm3Rt8Zc>",
         'DB_PASSWORD="<password|Zk3!vQ9w>" 密码：<password|abc12345>，password: <password|hunter22>',
         'api_secret: "<password|9fX2kQ7vLm3Rt8ZcB1>"',
+        "password: <password|u9va%wok2O>, Pwd=<password|bQ7&xx!k2>;Database=x&user=ann, ?password=<password|abc12345>&user=ann",
+        "<password><password|yyxo6Hkn0></password> --password <password|FjU8tZ9T9> and password '<password|hunter22>'",
+        "my password for the printer is <password|Abc12345!>, my old password was changed to <password|Zk3vQ9w7>",
+        "pw: <password|mima888>, Passwort: <password|woaini1314>, DB_PASS=<password|UpuCR%BCk9>",
+        "WiFi密码 <password|JA4umuFko58>，密码“<password|iloveyou2>”，密码已经改成<password|zhang1990!>，密码：<password|abc12345>！",
+        "mysql -u root -p<password|Abc123456> shop; curl -u ann:<password|Zk3vQ9w7> host; IDENTIFIED BY '<password|Zk3vQ9w7>'",
+        "<phone|0086-991-6300601>/<phone|020-4986-9091>, <phone|+86 371 23910194>/<phone|028-89905047转893>/<phone|400-620-5106>",
+        "Tel. <phone|030 / 23987299>",
+        "passport no. <passport|12AB34567>, Passport: <passport|C01X00T47>",
     ],
 )
 def test_finds_are_exact(text: str) -> None:
@@ -93,6 +102,10 @@ def test_finds_are_exact(text: str) -> None:
         "api_key=YOUR_API_KEY sk-xxxxxxxxxxxxxxxxxxxxxxxx https://${USER}:${PASSWORD}@host/",
         "666-12-3456 000-12-3456 900-12-3456 pages 100-200",
         "价格13800138000元，¥13800138000，$4,111,111,111",
+        "开奖结果 14 22 02 27 16 48，中奖号码：37 31 39 36 45 03. Lottery: 32 46 02 12 19 34",
+        "升级到5.15.0.91版本, Chrome/12.15.10.91",
+        "password sha256_crypt, password 8-character minimum, pass it to worker2 over, 密码SHA256加密, password 12digits",
+        "the api key expires in 2027-01-01T00:00, a passport C0MPLETELY",
     ],
 )
 def test_what_only_looks_alike_stays(text: str) -> None:

@@ -197,7 +197,9 @@ def _steps(report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for step in report["steps"]:
         for sample in step["samples"]:
-            yield f"- {step['step']} changed {sample['origin']}: {_code(sample['before'])} to {_code(sample['after'])}"
+            hidden = sample["before"] == sample["after"]  # what was taken out is shown nowhere
+            before = "what it took out is not shown, now" if hidden else f"{_code(sample['before'])} to"
+            yield f"- {step['step']} changed {sample['origin']}: {before} {_code(sample['after'])}"
     yield ""
 
 
@@ -272,5 +274,5 @@ def _plain(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    text = text if text.isprintable() else ascii(text)[1:-1]
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)  # what nobody could see
     return "`" + text.replace("`", "'") + "`"

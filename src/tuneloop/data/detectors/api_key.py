@@ -23,7 +23,7 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     "hooks": (
         ("hooks.slack.com", "/api/webhooks/", "/bot/v2/hook/", "/webhook/send?key=", "/robot/send?access_token="),
         r"(?:https?://)?(?:hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/]{20,100}"
-        r"|(?:[a-z]+\.)?discord(?:app)?\.com/api/webhooks/\d{15,20}/[\w-]{30,100}"
+        r"|(?:[a-z]+\.)?discord(?:app)?\.com/api/webhooks/[^\s/]{6,24}/[\w-]{30,100}"
         r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/[0-9a-f-]{30,40}"
         r"|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=[0-9a-f-]{30,40}"
         r"|oapi\.dingtalk\.com/robot/send\?access_token=[0-9a-f]{40,80})",

@@ -10,7 +10,9 @@ from tuneloop.data.detectors import Detector, Span
 from tuneloop.data.detectors._text import alone
 from tuneloop.data.detectors._words import said
 
-_FORM = re.compile(r"[A-Za-z]{0,2}\d{6,9}[A-Z]?|[A-Z]\d[A-Z]\d{6}|\d\d[A-Z]{2}\d{5}|[A-Z](?=(?:[A-Z]*\d){4})[A-Z0-9]{8}")
+_FORM = re.compile(
+    r"[A-Za-z]{0,2}\d{6,9}[A-Z]?|[A-Z]\d[A-Z]\d{6}|\d\d[A-Z]{2}\d{5}|[A-Z](?=(?:[A-Z]*\d){4})[A-Z0-9]{8}"
+)
 _CHINESE = re.compile(r"[EG]\d{8}|E[A-HJ-NP-Z]\d{7}|[DSP]E?\d{7,8}")
 _SAID = 30
 

@@ -17,11 +17,43 @@ _KEY = (
     r"|secret|token|credentials?|密钥|秘钥|令牌"
 )
 _CUES = (
-    *("pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "pw:", "pw=", "ontrase", "BY '", "by '", "secret", "Secret", "SECRET", "token", "Token", "TOKEN"),
-    *("key", "Key", "KEY", "redential", "REDENTIAL", "密码", "口令", "密钥", "秘钥", "令牌", "mysql", "mariadb", "curl "),
+    *(
+        "pass",
+        "Pass",
+        "PASS",
+        "pwd",
+        "Pwd",
+        "PWD",
+        "pw:",
+        "pw=",
+        "ontrase",
+        "BY '",
+        "by '",
+        "secret",
+        "Secret",
+        "SECRET",
+        "token",
+        "Token",
+        "TOKEN",
+    ),
+    *(
+        "key",
+        "Key",
+        "KEY",
+        "redential",
+        "REDENTIAL",
+        "密码",
+        "口令",
+        "密钥",
+        "秘钥",
+        "令牌",
+        "mysql",
+        "mariadb",
+        "curl ",
+    ),
 )
 _SAYS = (
-    r"(?: [a-z'-]{1,20}){0,5} (?:is|was|to):?(?= )"  # the password for the printer is, ... was changed to
+    r"(?:(?<!pass)(?: [a-z'-]{1,20}){1,5})? (?:is|was|to):?(?= )"  # the password for the printer is, ... was changed to
     r"|[\u4e00-\u9fff]{0,6}[为是成]:?"  # 密码已经改成
 )
 _NAMED = re.compile(
@@ -31,7 +63,8 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _BESIDE = re.compile(  # no sign at all: password hunter2, 密码“hunter2”, mysql -phunter2, curl -u ann:hunter2
-    rf"(?:(?<![a-z])(?:password|passwort|passwd|pwd|passphrase|passcode|requirepass|identified by)|(?P<key>(?<![a-z])(?:{_KEY})))"
+    r"(?:(?<![a-z])(?:password|passwort|passwd|pwd|passphrase|passcode|requirepass|identified by)"
+    rf"|(?P<key>(?<![a-z])(?:{_KEY})))"
     r" {1,2}[\"'`“「]?(?P<value>[!-~]{6,512})|(?:密码|口令) {0,2}[\"'`“「]?(?P<tight>[!-~]{6,512})"
     r"|\b(?:(?:mysql|mariadb)[\w-]{0,20} [^\n|;]{0,80}?-p|sshpass -p {0,2}|curl [^\n|;]{0,80}?-u {0,2}[\w.@-]{1,40}:)"
     r"(?P<command>[!-~]{4,512})",
@@ -74,13 +107,10 @@ class Password(Detector):
                 yield self.span(start, end, 0.85)
                 at = end
         for found in _BESIDE.finditer(text):
-            group = str(found.lastgroup)
-            end = _bare_end(text, *found.span(group))
-            value = text[found.start(group) : end]
-            if found["key"] and is_random(value, _LEAST_BESIDE):
-                yield self.span(found.start(group), end, 0.8)
-            elif not found["key"] and _is_mixed(value) and not _CALL.match(value) and not _TERM.fullmatch(value):
-                yield self.span(found.start(group), end, 0.8)
+            start, stop = found.span(str(found.lastgroup))
+            end = _bare_end(text, start, stop)
+            if _stands_alone(found, text[start:end]):
+                yield self.span(start, end, 0.8)
 
     def same(self, value: str) -> str:
         """The password as it is."""
@@ -102,6 +132,14 @@ class Password(Detector):
         )
 
 
+def _stands_alone(found: re.Match[str], value: str) -> bool:
+    """Whether a value that no sign ties to the name before it is a secret, and no term or word with a number in it."""
+    if found["key"]:
+        return is_random(value, _LEAST_BESIDE)
+    term = _TERM.fullmatch(value) is not None and found["command"] is None
+    return _is_mixed(value) and not term and not _CALL.match(value)
+
+
 def _is_mixed(value: str) -> bool:
     return len(value) >= _LEAST and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
 
@@ -117,7 +155,7 @@ def _value_end(text: str, found: re.Match[str]) -> int:
 
 
 def _bare_end(text: str, start: int, stop: int) -> int:
-    """Where a word without quotation marks ends; an exclamation mark is taken as its last sign, as passwords have it."""
+    """Where a word without quotation marks ends; an exclamation mark belongs to it, as many passwords have one."""
     end = _BARE_END.search(text, start, stop)
     stop = end.start() if end else stop
     return stop - (text[stop - 1] in ".?:" and stop - start > _PIN)

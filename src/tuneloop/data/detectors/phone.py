@@ -53,7 +53,9 @@ _UNIT = re.compile(
     r"|[.:]\d|,\d{3}(?![\d -]\d|\d)| ?[*^×÷] ?\d| ?=|[-/_]?[a-z_]\w",
     re.IGNORECASE,
 )
-_SUM = re.compile(r"(?:\d ?[*^×÷+=]|[$¥￥€£%×÷]) ?\Z|\d[.-]\Z|(?<![\d转机x#-])\d{1,3}[,/]\Z|[A-Za-z_]/\Z|[0-9A-Za-z_]_\Z")
+_SUM = re.compile(
+    r"(?:\d ?[*^×÷+=]|[$¥￥€£%×÷]) ?\Z|\d[.-]\Z|(?<![\d转机x#-])\d{1,3}[,/]\Z|[A-Za-z_]/\Z|[0-9A-Za-z_]_\Z"
+)
 _HYPHEN = re.compile(r"[A-Za-z_]-\Z")
 _AFTER = re.compile(
     r" ?[-–,(（:]? ?(?:(?:office|fax|mobile|cell|home|work|tel|phone|landline|whatsapp)"

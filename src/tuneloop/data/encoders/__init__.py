@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
+from tuneloop.data.columns import need
 from tuneloop.errors import DataError
 from tuneloop.parts import Part
 from tuneloop.rows import Content, Fields
@@ -16,6 +17,9 @@ State = dict[str, Any]
 
 class Encoder(Part, ABC):
     """Learns from the training rows how to write rows of tables, so that held-out rows tell it nothing."""
+
+    last: ClassVar[bool] = False
+    """Whether what it writes is no row of a table, so that no encoder can follow it."""
 
     @abstractmethod
     def fit(self, rows: Iterable[Fields]) -> State:
@@ -59,14 +63,12 @@ def chosen(wanted: tuple[str, ...] | None, able: Iterable[str], known: Iterable[
     able, known = list(able), list(known)
     if wanted is None:
         return able
+    need({"columns": wanted}, known, f"data.encoders.{where}.columns")
     for name in wanted:
         if name not in able:
-            there = name in known
-            what = f"the column {name!r} does not fit {where}" if there else f"no training row has the column {name!r}"
-            fix = (
-                "put numbers before it in data.transforms, or name other columns"
-                if there
-                else (f"name some of {', '.join(known[:12])}")
+            raise DataError(
+                f"the column {name!r} does not fit {where}",
+                where=f"data.encoders.{where}.columns",
+                fix="put numbers before it in data.transforms, or name other columns",
             )
-            raise DataError(what, where=f"data.encoders.{where}.columns", fix=fix)
     return list(wanted)

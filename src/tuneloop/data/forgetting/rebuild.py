@@ -61,7 +61,8 @@ def without(dataset: Dataset, subject: Wanted, store: Store, *, parents: Mapping
         write_json(draft / CERTIFICATE, report["certificate"])
         _besides(dataset, draft, subject)
         card.write(draft, report)
-        facts = dataset.facts | {"rows": writer.splits, "dropped": writer.dropped.total(), "kinds": dict(writer.kinds)}
+        account = {"kept": writer.kept, "dropped": writer.dropped.total()}
+        facts = dataset.facts | {"rows": writer.splits, **account, "kinds": dict(writer.kinds)}
         made = store.seal(Dataset, draft, parents=dict(parents), key=dataset.manifest.key, facts=facts)
     return made, gone
 

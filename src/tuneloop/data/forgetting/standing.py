@@ -36,7 +36,7 @@ def standing(
     """
     lines: list[str] = []
     unsure: dict[str, str] = {}
-    for name in dict.fromkeys(map(source_of, sorted(origins))):
+    for name in sorted({source_of(origin) for origin in origins if not origin.startswith("exchange:")}):
         here = [origin for origin in origins if source_of(origin) == name]
         path = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if path is None:
@@ -55,7 +55,7 @@ def standing(
         if not found:
             unsure[name] = f"{len(here)} rows were read from it; the file has changed since, and no line holds them now"
         elif others and (gone := len(set(here) - set(found))):
-            unsure[name] = f"the file has changed since: {gone} rows are no longer at the line that they were read from"
+            unsure[name] = f"the file has changed since: {gone} of the lines that were read no longer hold them"
     return sorted(lines, key=_place), unsure
 
 

@@ -24,6 +24,10 @@ class Format(Part, ABC):
         """Whether a column becomes part of the content."""
         return column in self.fields
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The columns that its options name, by option: some row among the first must have each."""
+        return {}
+
     @abstractmethod
     def fits(self, row: Mapping[str, Any]) -> float:
         """How surely the row has this shape: 0 (not at all) to 1 (no doubt); the surest format wins."""

@@ -36,6 +36,10 @@ class Table(Format):
         """Every column but those to be ignored."""
         return column not in self.ignore
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The label; what is to be ignored need not be there."""
+        return {} if self.label is None else {"label": (self.label,)}
+
     def fits(self, row: Mapping[str, Any]) -> float:
         """Hardly sure of a row of three or more plain cells under names that are names; never of any other."""
         if len(row) < FEWEST or not all(map(_is_name, row)) or not all(map(_is_plain, row.values())):

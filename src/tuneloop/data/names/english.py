@@ -280,7 +280,8 @@ def _is_figure(tokens: list[Token], table: Tables) -> bool:
 
 
 _TURNED = re.compile(
-    rf"(?<![\w'’-])(?<!, )(?P<family>{_WORD}), (?P<given>{_WORD})(?: [{UPPER}]\.)?(?!['’-]?\w| [{UPPER}]|,? (?:and|or|&)\b|, [{UPPER}])"
+    rf"(?<![\w'’-])(?<!, )(?P<family>{_WORD}), (?P<given>{_WORD})(?: [{UPPER}]\.)?"
+    rf"(?!['’-]?\w| [{UPPER}]|,? (?:and|or|&)\b|, [{UPPER}])"
 )
 
 
@@ -290,9 +291,9 @@ def _inverted(text: str, found: list[tuple[int, int]], table: Tables) -> list[tu
         family, given = (table.can.get(plain(match[name]), 0) for name in ("family", "given"))
         start, end = match.span()
         told = _AHEAD.search(text, max(0, start - 32), start)
-        told = told is not None and told["slight"] is None
-        either = 0 if told else GIVEN | PLACE
-        if family & FAMILY and not family & either and given & GIVEN and not given & ELSE:
+        either = 0 if told is not None and told["slight"] is None else GIVEN | PLACE
+        other = any(span[0] < end and start < span[1] and not start <= span[0] < span[1] <= end for span in found)
+        if family & FAMILY and not family & either and given & GIVEN and not given & ELSE and not other:
             found = [span for span in found if span[1] <= start or end <= span[0]]
             found.append((start, end))
     return found

@@ -37,7 +37,8 @@ _HEAD = re.compile(
     rf"(?<![\w.,#/$€£-])(?:(?:{_UNIT}),? )?(?:"
     rf"(?P<box>(?:{_NUMBER} )?\b(?i:p\.? ?o\.? ?box|post office box|postfach|gpo box|apartado|boîte postale) \d{{1,6}}"
     rf"|\b(?:PSC|CMR|Unit) \d{{2,5}},? Box \d{{1,6}}|\bUS(?:S|NS|NV|CGC) [{UPPER}]{LETTER}+(?=\s*\n? ?[FAD]PO\b))"
-    rf"|(?P<typed>(?:{_NUMBER},? ){{1,2}}(?:[NSEW]{{1,2}}\.? )?(?:{_WORDS}{{0,4}} {_TYPE}|Broadway\b)(?: [NSEW]{{1,2}}\b)?)"
+    rf"|(?P<typed>(?:{_NUMBER},? ){{1,2}}(?:[NSEW]{{1,2}}\.? )?(?:{_WORDS}{{0,4}} {_TYPE}|Broadway\b)"
+    rf"(?: [NSEW]{{1,2}}\b)?)"
     rf"|(?P<fronted>{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}},? (?:n[º°o.]{{1,2}} ?)?"
     rf"{_NUMBER}\b|(?:{_NUMBER},? ){{1,2}}{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}})"
     rf"|(?P<compound>(?:{_NUMBER},? )?(?:{_WORD} ){{0,2}}"
@@ -63,13 +64,15 @@ _PART = re.compile(
 )
 _CODE_PART = re.compile(_JOIN + _CODE)
 _HINT = re.compile(
-    rf"\d[A-Za-z]?,? (?:\d{{1,6}} )?(?:[{UPPER}]|\d{{1,3}}(?:st|nd|rd|th) [{UPPER}]|(?:r[uú]a|rue|via|calle|avenue|avenida|av|ul)\b)"
+    rf"\d[A-Za-z]?,? (?:\d{{1,6}} )?(?:[{UPPER}]|\d{{1,3}}(?:st|nd|rd|th) [{UPPER}]"
+    rf"|(?:r[uú]a|rue|via|calle|avenue|avenida|av|ul)\b)"
     rf"|(?<!\w)[{UPPER}]{LETTER}{{1,40}}\.?,? (?:n[º°o]\.? ?)?\d"
 )
 _LABEL = re.compile(
-    r"(?:\baddress(?:es)?(?: is| to|:| line|,)?(?: \w+)?[\"']?[:=]?[\"']?|\bliv(?:e|es|ed|ing) (?:at|on|in)|\breside[sd]? (?:at|in)"
-    r"|\b(?:located|based) at|\bsen[dt] (?:\w+ ){0,3}to|\bship(?:ped)? to|\bdeliver(?:ed|y)? (?:\w+ ){0,3}to|\breturn to"
-    r"|\bmoved to|\bmeet (?:you |me |us )?at|\bit is|\bhome:|\bwith|\bat)\s{0,3}$",
+    r"(?:\baddress(?:es)?(?: is| to|:| line|,)?(?: \w+)?[\"']?[:=]?[\"']?|\bliv(?:e|es|ed|ing) (?:at|on|in)"
+    r"|\breside[sd]? (?:at|in)"
+    r"|\b(?:located|based) at|\bsen[dt] (?:\w+ ){0,3}to|\bship(?:ped)? to|\bdeliver(?:ed|y)? (?:\w+ ){0,3}to"
+    r"|\breturn to|\bmoved to|\bmeet (?:you |me |us )?at|\bit is|\bhome:|\bwith|\bat)\s{0,3}$",
     re.IGNORECASE,
 )
 _WEAK = re.compile(
@@ -135,7 +138,9 @@ def _extended(text: str, end: int) -> tuple[int, list[str]]:
     parts: list[str] = []
     while len(parts) < 7 and (part := _PART.match(text, end)) is not None:
         kind = str(part.lastgroup)
-        if kind == "city" and (parts.count("city") > 2 or (_has_common(part[0]) and not _IN_STATE.match(text, part.end()))):
+        if kind == "city" and (
+            parts.count("city") > 2 or (_has_common(part[0]) and not _IN_STATE.match(text, part.end()))
+        ):
             break
         if kind == "zip_city" and _has_common(part[0].strip(" ,\n>?0123456789")):
             kind, part = "code", _CODE_PART.match(text, end)

@@ -81,6 +81,10 @@ class Transform(Part, ABC):
         """
         return ()
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The columns of tables that its options name, by option: some row of a table must have each."""
+        return {}
+
     def stamp(self) -> str:
         """A digest of what else decides what becomes of the rows, a secret key say; empty for nothing.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Literal, final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from tuneloop.data.languages import chinese_form, weigh
+from tuneloop.data.languages import CODES, NAMES, chinese_form, weigh
 from tuneloop.data.sides import spoken
 from tuneloop.data.transforms import Transform
 from tuneloop.rows import Drop, Record
@@ -32,6 +32,19 @@ class Language(Transform):
     """How sure it must be that a row is in none of them before it is set aside."""
     undecided: Literal["keep", "drop"] = "keep"
     """What becomes of rows in no language, and of those where no language is certain enough."""
+
+    @field_validator("keep")
+    @classmethod
+    def _are_known(cls, keep: list[str]) -> list[str]:
+        unknown = [code for code in keep if code not in CODES]
+        if unknown:
+            meant = {code: NAMES.get(code.strip().lower()) or NAMES.get(code[:2].lower()) for code in unknown}
+            hints = [f"for {code} write {told}" for code, told in meant.items() if told]
+            raise ValueError(
+                f"{', '.join(map(repr, unknown))} {'are no codes' if len(unknown) > 1 else 'is no code'} of languages "
+                f"that are told apart; {'; '.join(hints) + '; ' if hints else ''}known are {', '.join(sorted(CODES))}"
+            )
+        return keep
 
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Pass on what is in a wanted language."""

@@ -44,6 +44,10 @@ class Numbers(Transform):
 
     _columns: dict[str, _Column] = PrivateAttr(default_factory=dict)
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The columns that its options name."""
+        return {"columns": self.columns or ()}
+
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Look at all rows first, then change them; rows that are not of tables pass unchanged."""
         self._columns = {}

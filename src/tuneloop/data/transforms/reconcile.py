@@ -50,6 +50,10 @@ class Reconcile(Transform):
     _verdicts: dict[Question, Verdict] = PrivateAttr(default_factory=dict)
     _counts: dict[str, Counter[str]] = PrivateAttr(default_factory=dict)
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The columns that its options name."""
+        return {"by": self.by, "columns": self.columns, "source": (self.source,) if self.source else ()}
+
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Let all rows vote, then repair them; rows that are not of tables pass unchanged."""
         cells: dict[str, Counter[str]] = defaultdict(Counter)

@@ -17,6 +17,10 @@ class Render(Rendering, Transform):
 
     rowwise: ClassVar[bool] = True
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The columns that its options name."""
+        return {"columns": self.columns or ()}
+
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Write each row of a table; other rows pass unchanged."""
         for record in records:

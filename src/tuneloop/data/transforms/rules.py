@@ -38,6 +38,15 @@ class Rules(Transform):
                 raise ValueError(f"the range of {name} ends before it begins")
         return self
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The columns that its options name."""
+        return {
+            "ranges": tuple(self.ranges),
+            "allowed": tuple(self.allowed),
+            "required": self.required,
+            "unique": self.unique,
+        }
+
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Check each row; 16 bytes of each key are held in memory if there is one. Other rows pass unchanged."""
         seen: set[bytes] = set()
