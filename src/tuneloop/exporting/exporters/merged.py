@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -79,8 +80,25 @@ class Merged(Exporter):
         file = probes.farthest(expected, found)
         self._refuse(file, "the written files do not hold the merged weights", folder)
         answers = list(zip(asked, answered, probes.plain_answers(opened, asked), strict=True))
+        equal, ties = self._compared(opened, answers, loaded.tokenizer.end_ids, folder)
+        _same_prompts(loaded, folder)
+        return {
+            "max_logit_difference": probes.farthest(original, found),
+            "merge_difference": merge,
+            "file_difference": file,
+            "tolerance": self.tolerance,
+            "greedy_equal": equal,
+            "greedy_ties": ties,
+            "greedy_prompts": len(answers),
+            "probe_tokens": sum(len(ids) for ids in asked),
+            "dtype": self.dtype,
+        }
+
+    def _compared(
+        self, opened: Any, answers: Sequence[tuple[Sequence[int], ...]], ends: Sequence[int], folder: Path
+    ) -> tuple[int, int]:
+        """How many answers are equal, and how many differ from a tie on; others are refused in fp32."""
         differing = [each for each in answers if each[1] != each[2]]
-        ends = loaded.tokenizer.end_ids
         faults = [each for each in differing if not probes.margin(opened, *each, ends) <= 2 * self.tolerance]
         if self.dtype == "fp32" and faults:
             raise ModelError(
@@ -88,18 +106,7 @@ class Merged(Exporter):
                 where=str(folder),
                 fix="report this with your recipe; serve the adapter itself meanwhile",
             )
-        _same_prompts(loaded, folder)
-        return {
-            "max_logit_difference": probes.farthest(original, found),
-            "merge_difference": merge,
-            "file_difference": file,
-            "tolerance": self.tolerance,
-            "greedy_equal": len(answers) - len(differing),
-            "greedy_ties": len(differing) - len(faults),
-            "greedy_prompts": len(answers),
-            "probe_tokens": sum(len(ids) for ids in asked),
-            "dtype": self.dtype,
-        }
+        return len(answers) - len(differing), len(differing) - len(faults)
 
     def _refuse(self, difference: float, what: str, folder: Path) -> None:
         if not difference <= self.tolerance:
