@@ -82,3 +82,34 @@ def test_files_of_a_folder_without_rows_are_passed_over_and_named(tmp_path: Path
     assert "data/a.jsonl was passed over: the file has no rows" in said.out
     (folder / "c.jsonl").unlink()
     assert run("new", "data", "--force").status == 2
+
+
+def test_rows_in_the_place_of_a_recipe_are_told_apart_from_one(tmp_path: Path, run: Runs) -> None:
+    (tmp_path / "chats.jsonl").write_text('{"question": "When?", "answer": "At nine."}\n')
+    said = run("prepare", "chats.jsonl")
+    assert said.status == 2
+    assert "tuneloop new chats.jsonl" in said.err
+    assert "1 of 1 row looked at" in run("new", "chats.jsonl").out
+
+
+def test_a_workbook_and_a_binary_file_are_told_plainly(tmp_path: Path, run: Runs) -> None:
+    (tmp_path / "rows.xlsx").write_bytes(b"PK\x03\x04")
+    (tmp_path / "rows.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)))
+    assert "save it as CSV (or Parquet)" in run("new", "rows.xlsx").err
+    assert "the file is no text, or in an encoding that is not known" in run("new", "rows.csv").err
+
+
+def test_check_tells_all_that_is_not_there_at_once_and_ends_with_the_verdict(tmp_path: Path, run: Runs) -> None:
+    steps = "[{banned: {lists: [no.txt]}}, {decontaminate: {against: [gone.jsonl]}}, {toxicity: {model: judge}}]"
+    recipe = f"data: {{sources: [lost.jsonl], transforms: {steps}}}\nmodel: {{base: embedded}}\n"
+    (tmp_path / "r.yaml").write_text(recipe)
+    said = run("check", "r.yaml")
+    assert said.status == 2
+    assert all(name in said.err for name in ("4 problems", "no.txt", "gone.jsonl", "judge", "lost.jsonl"))
+    (tmp_path / "r.yaml").write_text("data: {sources: [r.yaml]}\nmodel: {base: embedded}\n")
+    assert "is sound" in run("check", "r.yaml").out.splitlines()[-1]
+
+
+def test_a_part_or_option_that_is_asked_for_by_half_its_path_is_explained_with_its_path(run: Runs) -> None:
+    assert "data.transforms.redact" in run("explain", "redact").err
+    assert "did you mean `by`?" in run("explain", "data.split.bz").err

@@ -63,3 +63,25 @@ def test_a_column_that_only_some_rows_have_is_there(make: Make) -> None:
 def test_an_encoder_behind_render_is_refused_in_the_recipe() -> None:
     with pytest.raises(ValidationError, match="put render last"):
         DataSection.model_validate({"sources": ["a.csv"], "encoders": ["render", "impute"]})
+
+
+def test_column_names_that_stand_twice_are_said(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,a,b\n1,2,3\n")
+    notes = make(sources=["rows.csv"]).report["notes"]
+    assert any("a column name stands twice: renamed 'a' to 'a.2'" in note for note in notes)
+
+
+def test_languages_are_named_by_codes_that_are_known() -> None:
+    with pytest.raises(ValidationError, match="for english write en; for 中文 write zh"):
+        DataSection.model_validate({"sources": ["a.csv"], "transforms": [{"language": {"keep": ["english", "中文"]}}]})
+
+
+def test_held_out_rows_that_encoders_write_alike_are_named_as_the_cause(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b,c\n" + "".join(f"{n % 2},{n},x\n" for n in range(80)))
+    render = {"render": {"to": "text", "columns": ["a"]}}
+    dataset = make(
+        sources=["rows.csv"], transforms=[], encoders=[render], split={"validation": 0.2, "test": 0.2, "near": None}
+    )
+    notes = [note for note in dataset.report["notes"] if "fell into its share" in note or "the encoders write" in note]
+    assert len(notes) == 2
+    assert all("render.columns" in note for note in notes)

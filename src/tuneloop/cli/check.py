@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glob import glob
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,35 +21,29 @@ if TYPE_CHECKING:
 def command(recipe: Path, changes: tuple[str, ...], as_json: bool) -> None:
     """Check a recipe and print it with every default spelled out.
 
-    Every problem is told at once, with its line and its fix. The rows must be there; nothing is loaded or trained.
+    Every problem is told at once, with its line and its fix. The rows, and the files and packages that
+    the steps need, must be there; nothing is loaded or trained.
     """
     read = _options.read(recipe, changes)
-    _sources(read, recipe)
+    _foresee(read, recipe)
     if as_json:
         _options.print_json(read.spelled())
         return
     from tuneloop.recipe.spell import spell
 
     click.echo(spell(read), nl=False)
-    click.echo(f"# {recipe} is sound. next: tuneloop estimate {recipe}   then: tuneloop run {recipe}", err=True)
+    click.echo(f"# {recipe} is sound. next: tuneloop estimate {recipe}   then: tuneloop run {recipe}")
 
 
-def _sources(read: Recipe, file: Path) -> None:
-    """Tell of every source that is not there.
+def _foresee(read: Recipe, file: Path) -> None:
+    """Tell of everything that the data section needs and that is not there.
 
     Raises:
-        RecipeError: Some are not.
+        RecipeError: Something is not.
     """
-    from tuneloop.errors import Problem, RecipeError
+    from tuneloop.data.foresight import foresee
+    from tuneloop.errors import RecipeError
 
-    missing = [
-        Problem(
-            f"there are no rows at {source.path}",
-            where=f"{file} data.sources.{index}.path, looked for in {read.folder.absolute()}",
-            fix="give a file, folder or glob relative to the recipe, or hf://owner/name",
-        )
-        for index, source in enumerate(read.data.sources)
-        if "://" not in source.path and not glob(str(read.folder / source.path), recursive=True)  # noqa: PTH207
-    ]
+    missing = [replace(problem, where=f"{file} {problem.where}") for problem in foresee(read.data, read.folder)]
     if missing:
         raise RecipeError.of(missing)

@@ -6,7 +6,7 @@ import csv
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from tuneloop.data.decoding import Line
+from tuneloop.data.decoding import NO_UTF8, Line
 from tuneloop.data.readers import Raw
 from tuneloop.errors import DataError
 
@@ -35,9 +35,16 @@ def rows(
     """
     feed = _Feed(lines)
     columns = names
+    twice = ""
     found = delimiter or ""
     for first, cells, problem, detail, repair in _cells(feed, found, quotes):
         if not columns:
+            if problem == NO_UTF8 or "\0" in "".join(cells):
+                raise DataError(
+                    "the file is no text, or in an encoding that is not known",
+                    where=where,
+                    fix="save it as CSV in UTF-8; a file of a spreadsheet, too",
+                )
             if problem:
                 raise DataError(
                     f"the header cannot be read: {problem} {detail}".rstrip(),
@@ -45,13 +52,14 @@ def rows(
                     fix="mend that line",
                 )
             columns = header(cells)
+            twice = _twice(cells, columns)
             continue
         if not problem and len(cells) != len(columns):
             problem = "the row has more or fewer cells than the header"
             detail = f"{len(cells)} cells, the header {len(columns)}"
         if not problem and not any(cell.strip() for cell in cells):
             problem = "all cells are empty"
-        yield Raw(first, None if problem else dict(zip(columns, cells, strict=True)), problem, repair, detail=detail)
+        yield Raw(first, None if problem else dict(zip(columns, cells, strict=True)), problem, repair or twice, detail=detail)
 
 
 def header(cells: list[str]) -> list[str]:
@@ -68,6 +76,12 @@ def header(cells: list[str]) -> list[str]:
         seen[name] += 1
         columns.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
     return columns
+
+
+def _twice(cells: list[str], columns: list[str]) -> str:
+    """What is said of columns that the header names twice; empty if there are none."""
+    renamed = [f"{cell.strip()!r} to {name!r}" for cell, name in zip(cells, columns, strict=True) if cell.strip() != name]
+    return f"a column name stands twice: renamed {', '.join(renamed)}" if renamed else ""
 
 
 def delimiter_of(line: str) -> str:

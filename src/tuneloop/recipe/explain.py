@@ -13,8 +13,8 @@ from tuneloop.errors import MissingPackage, RecipeError
 from tuneloop.parts import Part, Section, family, find, names
 from tuneloop.recipe import shape as shapes
 from tuneloop.recipe.examples import block
-from tuneloop.recipe.names import called_elsewhere, everywhere, foreign, meant
-from tuneloop.recipe.places import at
+from tuneloop.recipe.names import called_elsewhere, closest, everywhere, foreign, meant
+from tuneloop.recipe.places import ROOT, at
 from tuneloop.recipe.recipe import Recipe
 from tuneloop.recipe.spell import plain_text
 from tuneloop.recipe.written import flow
@@ -94,9 +94,18 @@ def _nearest(keys: list[str]) -> str:
 
 def _parts(name: str) -> list[str]:
     """The paths of the parts that are called so, or nearly so."""
-    places = [(name_, path) for path in _families() for name_ in names(cast(shapes.Place, at(path.split("."))).shape.item.type)]
-    near = closest(name, [each for each, _ in places])
-    return [f"{path}.{each}" for each, path in places if each == near]
+    paths = list(_part_paths(ROOT))
+    near = closest(name, [path.rpartition(".")[2] for path in paths])
+    return [path for path in paths if path.rpartition(".")[2] == near]
+
+
+def _part_paths(place: shapes.Place) -> Iterator[str]:
+    shape = place.shape.item if place.shape.kind == "list" else place.shape
+    if shape.kind == "part":
+        yield from (f"{place.dotted}.{name}" for name in names(shape.type))
+    elif shape.kind == "section":
+        for below in shapes.fields(shape.type, place.path):
+            yield from _part_paths(below)
 
 
 def _below(shape: shapes.Shape) -> list[str]:

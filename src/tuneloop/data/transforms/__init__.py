@@ -85,6 +85,10 @@ class Transform(Part, ABC):
         """The columns of tables that its options name, by option: some row of a table must have each."""
         return {}
 
+    def packages(self) -> tuple[str, ...]:
+        """The optional packages that it needs with its options, by the name under which they are installed."""
+        return ()
+
     def stamp(self) -> str:
         """A digest of what else decides what becomes of the rows, a secret key say; empty for nothing.
 

@@ -51,6 +51,10 @@ class Banned(Transform):
         """The lists."""
         return tuple(self.lists)
 
+    def packages(self) -> tuple[str, ...]:
+        """What finds the terms, and the English list if it is wanted."""
+        return ("ahocorasick-rs", *(["better-profanity"] if self.profanity else []))
+
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Set aside or mask what is found; how many terms were met is counted, never which.
 

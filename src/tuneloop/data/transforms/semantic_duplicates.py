@@ -94,7 +94,13 @@ class SemanticDuplicates(Transform):
             return ()
         folder = self.place.folder / self.encoder
         files = sorted(path for path in folder.glob("*") if path.suffix in (".json", ".safetensors", ".txt", ".model"))
-        return tuple(Path(os.path.relpath(path, self.place.folder)).as_posix() for path in files)
+        return tuple(Path(os.path.relpath(path, self.place.folder)).as_posix() for path in files) or (self.encoder,)
+
+    def packages(self) -> tuple[str, ...]:
+        """The default encoder's, if no other is named."""
+        from tuneloop.data.near.meaning import PACKAGE
+
+        return () if self.encoder else (PACKAGE,)
 
     def found(self) -> dict[str, Any]:
         """The clusters: how many, their sizes, the largest with examples."""

@@ -95,7 +95,11 @@ class Merged(Exporter):
         }
 
     def _compared(
-        self, opened: Any, answers: Sequence[tuple[Sequence[int], ...]], ends: Sequence[int], folder: Path
+        self,
+        opened: Any,
+        answers: Sequence[tuple[Sequence[int], Sequence[int], Sequence[int]]],
+        ends: Sequence[int],
+        folder: Path,
     ) -> tuple[int, int]:
         """How many answers are equal, and how many differ from a tie on; others are refused in fp32."""
         differing = [each for each in answers if each[1] != each[2]]
