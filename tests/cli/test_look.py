@@ -115,7 +115,7 @@ def test_new_writes_a_recipe_once(tmp_path: Path, run: Runs, monkeypatch: pytest
     (tmp_path / "faq.jsonl").write_text('{"question": "When?", "answer": "At nine."}\n')
     said = run("new", "faq.jsonl", "--base", "org/model")
     assert said.status == 0
-    assert "faq.jsonl: prompt_completion (1 of 1 rows looked at fit)" in said.out
+    assert "faq.jsonl: prompt_completion (1 of 1 row looked at fit)" in said.out
     assert load(tmp_path / "faq.yaml").model.base == "org/model"
     assert run("new", "faq.jsonl").status == 2
     assert run("new", "faq.jsonl", "--force").status == 0

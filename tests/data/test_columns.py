@@ -10,7 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from tuneloop.data.section import DataSection
+from tuneloop.data.transforms import Transform
 from tuneloop.errors import DataError
+from tuneloop.parts import find
 from tuneloop.store import Dataset
 
 Make = Callable[..., Dataset]
@@ -73,7 +75,7 @@ def test_column_names_that_stand_twice_are_said(make: Make, tmp_path: Path) -> N
 
 def test_languages_are_named_by_codes_that_are_known() -> None:
     with pytest.raises(ValidationError, match="for english write en; for 中文 write zh"):
-        DataSection.model_validate({"sources": ["a.csv"], "transforms": [{"language": {"keep": ["english", "中文"]}}]})
+        find(Transform, "language").model_validate({"keep": ["english", "中文"]})
 
 
 def test_held_out_rows_that_encoders_write_alike_are_named_as_the_cause(make: Make, tmp_path: Path) -> None:
@@ -82,6 +84,6 @@ def test_held_out_rows_that_encoders_write_alike_are_named_as_the_cause(make: Ma
     dataset = make(
         sources=["rows.csv"], transforms=[], encoders=[render], split={"validation": 0.2, "test": 0.2, "near": None}
     )
-    notes = [note for note in dataset.report["notes"] if "fell into its share" in note or "the encoders write" in note]
+    notes = [note for note in dataset.report["notes"] if "fell into its share" in note or "let them write" in note]
     assert len(notes) == 2
     assert all("render.columns" in note for note in notes)

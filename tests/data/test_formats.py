@@ -425,7 +425,7 @@ def test_rows_of_text_between_conversations_are_read_as_text(make: Callable[...,
 @pytest.mark.parametrize(
     ("header", "row", "format", "content"),
     [
-        ("客户,问题,回答,日期,备注", "李雷,怎么退货,点退货,2024-03-05,无", "prompt_completion", chat("怎么退货", "点退货")),
+        ("客户,问题,回答,日期,备注", "李雷,怎么退货,点退货,2024,", "prompt_completion", chat("怎么退货", "点退货")),
         ("问题,答案", "怎么退货,点退货", "prompt_completion", chat("怎么退货", "点退货")),
         ("Frage;Antwort", "Wo?;Hier.", "prompt_completion", chat("Wo?", "Hier.")),
         ("指令,输入,输出", "相加,1 2,3", "alpaca", chat("相加\n\n1 2", "3")),

@@ -72,7 +72,7 @@ def _aside(dropped: Sequence[Mapping[str, Any]]) -> None:
     if not dropped:
         return
     told, rest = dropped[:REASONS], dropped[REASONS:]
-    click.echo(f"{_rows(dropped):,} rows set aside, each with its place in dropped.jsonl")
+    click.echo(f"{_rows(dropped):,} row{'s' * (_rows(dropped) != 1)} set aside, each with its place in dropped.jsonl")
     lines = [(f"{each['rows']:,}", f"{each['step']}: {each['reason']}", each["examples"][0]["origin"]) for each in told]
     table(("rows", "why", "for example"), lines, right=(0,))
     if rest:

@@ -19,6 +19,7 @@ def command(remote: Path, names: tuple[str, ...], folder: Path, as_json: bool, *
     """Copy artifacts and refs to another place.
 
     REMOTE is the folder of another store, on this machine or a mounted share, or the work tree of a Git repository
-    with DVC. NAMES are refs, recipes (file or name) or ids; by default all refs. What they were made from goes with them.
+    with DVC. NAMES are refs, recipes (file or name) or ids, by default all refs; what they were made from goes with
+    them.
     """
     _sent.show(_sent.go(_options.open_store(folder), remote, names, how, back=False), as_json, "pushed")

@@ -63,9 +63,7 @@ def kind_of(content: Content) -> str:
     return type(content).__name__.lower()
 
 
-def look(
-    source: Source, folder: Path, *, files: int = 5, passed_over: dict[str, str] | None = None
-) -> list[Looked]:
+def look(source: Source, folder: Path, *, files: int = 5, passed_over: dict[str, str] | None = None) -> list[Looked]:
     """Look at the first rows of a source and say what they are taken for, without preparing anything.
 
     Args:

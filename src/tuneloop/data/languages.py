@@ -40,12 +40,15 @@ _SEVERAL = {
 }
 CODES = frozenset(["zh", "ja", *_SINGLE.values(), *(code for codes in _SEVERAL.values() for code in codes)])
 """The languages that are told apart, by ISO 639-1 code."""
-NAMES = {
-    **{"english": "en", "chinese": "zh", "japanese": "ja", "korean": "ko", "german": "de", "french": "fr"},
-    **{"spanish": "es", "italian": "it", "portuguese": "pt", "russian": "ru", "arabic": "ar", "hindi": "hi"},
-    **{"中文": "zh", "汉语": "zh", "英文": "en", "英语": "en", "日语": "ja", "deutsch": "de", "français": "fr"},
-    **{"zh-cn": "zh", "zh-tw": "zh", "cn": "zh", "jp": "ja", "kr": "ko"},
-}
+NAMES = dict(
+    [
+        *(("english", "en"), ("chinese", "zh"), ("japanese", "ja"), ("korean", "ko"), ("german", "de")),
+        *(("french", "fr"), ("spanish", "es"), ("italian", "it"), ("portuguese", "pt"), ("russian", "ru")),
+        *(("arabic", "ar"), ("hindi", "hi"), ("中文", "zh"), ("汉语", "zh"), ("英文", "en")),
+        *(("英语", "en"), ("日语", "ja"), ("deutsch", "de"), ("français", "fr"), ("zh-cn", "zh")),
+        *(("zh-tw", "zh"), ("cn", "zh"), ("jp", "ja"), ("kr", "ko")),
+    ]
+)
 """What people write instead of a code."""
 # How many letters of Latin a letter of a script outweighs.
 _WEIGHTS = {"east": 8, "hangul": 3}

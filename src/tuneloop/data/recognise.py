@@ -42,7 +42,11 @@ class Verdict:
     votes: dict[str, float]
 
     def __str__(self) -> str:
-        how = "as the recipe says" if self.declared else f"{self.fit} of {self.looked} row{'s' * (self.looked != 1)} looked at fit"
+        how = (
+            "as the recipe says"
+            if self.declared
+            else f"{self.fit} of {self.looked} row{'s' * (self.looked != 1)} looked at fit"
+        )
         return f"{self.format.name} ({how})"
 
     def of(self, row: Mapping[str, Any]) -> Format:

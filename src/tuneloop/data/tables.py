@@ -59,7 +59,9 @@ def rows(
             detail = f"{len(cells)} cells, the header {len(columns)}"
         if not problem and not any(cell.strip() for cell in cells):
             problem = "all cells are empty"
-        yield Raw(first, None if problem else dict(zip(columns, cells, strict=True)), problem, repair or twice, detail=detail)
+        yield Raw(
+            first, None if problem else dict(zip(columns, cells, strict=True)), problem, repair or twice, detail=detail
+        )
 
 
 def header(cells: list[str]) -> list[str]:
@@ -80,7 +82,9 @@ def header(cells: list[str]) -> list[str]:
 
 def _twice(cells: list[str], columns: list[str]) -> str:
     """What is said of columns that the header names twice; empty if there are none."""
-    renamed = [f"{cell.strip()!r} to {name!r}" for cell, name in zip(cells, columns, strict=True) if cell.strip() != name]
+    renamed = [
+        f"{cell.strip()!r} to {name!r}" for cell, name in zip(cells, columns, strict=True) if cell.strip() != name
+    ]
     return f"a column name stands twice: renamed {', '.join(renamed)}" if renamed else ""
 
 

@@ -86,7 +86,7 @@ _TASKS = {
 
 _TABLE = "[trim, missing, numbers, dates, duplicates, {{render: {{to: {to}}}}}]"
 _UNLABELED = """
-  # The rows are a table, written as running text. To learn one of its columns, choose it: tuneloop new FILE --label COLUMN
+  # The rows are a table, written as running text. To learn one of its columns: tuneloop new FILE --label COLUMN
   # (sources: [{path: FILE, format: {table: {label: COLUMN}}}], render: {to: labeled}, task: text_classification)"""
 
 _TEXT = """\

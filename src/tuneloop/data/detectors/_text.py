@@ -9,6 +9,7 @@ _PLAIN = {
     **{sign: sign - 0xFEE0 for sign in range(0xFF01, 0xFF5F) if sign not in _KEPT},
     **dict.fromkeys((0xA0, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B)), ord(" ")),
     **dict.fromkeys((*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63), ord("-")),
+    **dict.fromkeys((*range(0x2460, 0x249C), *range(0x24EB, 0x2500), *range(0x2776, 0x2794)), ord(" ")),  # ① ⒈ ❶
     0xFE6B: ord("@"),
     0x2019: ord("'"),
     **{

@@ -81,6 +81,7 @@ _TERM = re.compile(
 )
 _LEAST, _LEAST_KEY, _LEAST_BESIDE = 6, 16, 20
 _PIN = 4
+_DIGIT = re.compile(r"\d")
 
 
 @final
@@ -106,6 +107,8 @@ class Password(Detector):
             if self._is_secret(found, value):
                 yield self.span(start, end, 0.85)
                 at = end
+        if _DIGIT.search(text) is None:  # without one, nothing that stands alone is taken
+            return
         for found in _BESIDE.finditer(text):
             start, stop = found.span(str(found.lastgroup))
             end = _bare_end(text, start, stop)

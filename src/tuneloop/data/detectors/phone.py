@@ -19,19 +19,22 @@ _COUNTRY = (
 )
 _EXTENSION = r"(?:(?: ?(?:x|ext\.?|extension|#|转|轉|分机|-转) ?:? ?\d{1,6})(?!\d))?"
 _MOBILE = r"1[3-9]\d(?:[ .-]{0,3}\d{4}){2}|1[3-9]\d{2}[ -]\d{3}[ -]\d{4}|1[3-9]\d[ -]\d{3}[ -]\d{5}"
-_AREA = r"0(?:10|2[0-57-9]|[3-9]\d{2})"
+_CITY = r"(?:10|2[0-57-9]|[3-9]\d{2})"
+_AREA = f"0{_CITY}"
 _FORMS: tuple[tuple[re.Pattern[str], float], ...] = tuple(
-    (re.compile(form + _EXTENSION, re.IGNORECASE), certainty)
+    (re.compile(rf"(?<!\d)(?:{form}){_EXTENSION}(?!\d)", re.IGNORECASE), certainty)
     for form, certainty in (
         (rf"(?:\(?(?:\+|00)?86\)?[ -]{{0,2}})?(?:{_MOBILE})", 0.9),
         (r"\+1[ .-]?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]?\d{4}", 0.92),
-        (rf"\(?\+{_COUNTRY}\)?(?:[ .-]?\(\d{{1,5}}\)|[ .-]?\d{{2,5}} ?/)?(?:[ .-]{{0,2}}\d){{4,13}}", 0.9),
-        (rf"00{_COUNTRY}(?:[ .()-]{{1,2}}\d+){{2,5}}", 0.85),
+        (rf"\(?\+(?!86){_COUNTRY}\)?(?:[ .-]?\(\d{{1,5}}\)|[ .-]?\d{{2,5}} ?/)?(?:[ .-]{{0,2}}\d){{4,13}}", 0.9),
+        (r"\(?\+86\)?(?:[ .-]{0,2}\d){4,13}", 0.88),
+        (rf"(?:\+|00)86[ -]?(?:\(0?{_CITY}\) ?|{_CITY}[ -]?)[2-8]\d{{2,3}}[ -]?\d{{4}}(?:-\d{{1,5}})?", 0.89),
+        (rf"00{_COUNTRY}(?:[ .-]?\(\d{{1,4}}\) ?\d+)?(?:[ .-]{{1,2}}\d+){{1,5}}", 0.84),
         (rf"(?:(?:\+|00)?86[ -]?)?(?:\({_AREA}\) ?|{_AREA}[ -]{{0,3}})[2-8]\d{{2,3}}[ -]?\d{{4}}(?:-\d{{1,5}})?", 0.85),
         (r"[48]00[ -]?(?:\d{3}[ -]?\d{4}|\d{4}[ -]\d{3})", 0.8),
         (r"(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}-|[2-9]\d\d[ .-])\d{3}[ .-]\d{4}", 0.85),
         (r"001[ .-]\d{3}[ .-]\d{3}[ .-]\d{4}", 0.85),
-        (r"\(0\d{1,4}\) ?\d{2,4}(?:[ -]?\d{2,4}){1,3}", 0.85),
+        (r"\(0\d{1,4}\) ?\d{2,4}(?:[ -]?\d{2,4}){1,3}", 0.84),
         (r"\([1-9]\d\) ?\d{4,5}-\d{4}", 0.85),
         (r"0\d{1,4}[ /-]\d{2,4}(?:[ -]\d{2,4}){1,3}|0\d{2,4}(?:[ -]| ?/ ?)\d{5,8}", 0.75),
         (r"0[1-9](?:[ .-]\d\d){4}", 0.8),
@@ -53,9 +56,8 @@ _UNIT = re.compile(
     r"|[.:]\d|,\d{3}(?![\d -]\d|\d)| ?[*^×÷] ?\d| ?=|[-/_]?[a-z_]\w",
     re.IGNORECASE,
 )
-_SUM = re.compile(
-    r"(?:\d ?[*^×÷+=]|[$¥￥€£%×÷]) ?\Z|\d[.-]\Z|(?<![\d转机x#-])\d{1,3}[,/]\Z|[A-Za-z_]/\Z|[0-9A-Za-z_]_\Z"
-)
+_SUM = re.compile(r"(?:\d ?[*^×÷+=]|[$¥￥€£%×÷]) ?\Z|\d[.-]\Z|(?<![\d转机x#-])\d{1,3}/\Z|[A-Za-z_]/\Z|[0-9A-Za-z_]_\Z")
+_THOUSANDS = re.compile(r"(?<!\d)\d{1,3},\Z"), re.compile(r"\d{3}(?:,|\.\d+(?![\d.])|(?![\d .-]))")
 _HYPHEN = re.compile(r"[A-Za-z_]-\Z")
 _AFTER = re.compile(
     r" ?[-–,(（:]? ?(?:(?:office|fax|mobile|cell|home|work|tel|phone|landline|whatsapp)"
@@ -153,6 +155,9 @@ def _stands_free(text: str, start: int, end: int) -> bool:
     if touches and not _WORD.search(text, max(0, touches - 10), touches):
         return False
     if text[start] != "+" and _SUM.search(text, max(0, start - _SHORT), start):
+        return False
+    before_comma, behind_comma = _THOUSANDS
+    if before_comma.search(text, max(0, start - _SHORT), start) and behind_comma.match(text, start):
         return False
     if _PAIRS.fullmatch(text, start, end) and (
         _ONE_MORE.match(text, end) or _ONE_LESS.search(text, max(0, start - _SHORT), start)

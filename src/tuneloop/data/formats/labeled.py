@@ -9,7 +9,10 @@ from tuneloop.data import turns
 from tuneloop.data.formats import Format
 from tuneloop.rows import Labeled as Row
 
-TEXTS = ("text", "sentence", "review", "content", "message", "comment", "utterance", "title", "文本", "评论", "句子", "内容")
+TEXTS = (
+    *("text", "sentence", "review", "content", "message", "comment", "utterance", "title"),
+    *("文本", "评论", "句子", "内容"),
+)
 LABELS = (
     *("label", "category", "class", "label_text", "intent", "sentiment", "target", "tag"),
     *("标签", "类别", "分类", "意图", "情感"),

@@ -125,7 +125,7 @@ def people(text: str, *, figures: bool = False, given_names: bool = False) -> li
                 found.append((start, suffix.end() if suffix else end))
                 known.update(token.text for token in tokens if len(tokens) > 1 and len(token.text) > 2)
     found += [(token.start, token.end) for token in alone if token.text in known]
-    if "," in text:
+    if _TURNS.search(text):
         found = _inverted(text, found, table)
     if "name" in text:
         found += _spoken(text, table)
@@ -279,6 +279,7 @@ def _is_figure(tokens: list[Token], table: Tables) -> bool:
     return not pairs.isdisjoint(table.figures)
 
 
+_TURNS = re.compile(rf"\w, [{UPPER}]{LETTER}")
 _TURNED = re.compile(
     rf"(?<![\w'’-])(?<!, )(?P<family>{_WORD}), (?P<given>{_WORD})(?: [{UPPER}]\.)?"
     rf"(?!['’-]?\w| [{UPPER}]|,? (?:and|or|&)\b|, [{UPPER}])"
