@@ -113,7 +113,7 @@ class Mixture:
         from tuneloop.data.section import DataSection
         from tuneloop.store import Store
 
-        steps = ["normalize", "length", "redact", "secrets", "duplicates", "near_duplicates"]
+        steps = ["normalize", "length", "secrets", "redact", "duplicates", "near_duplicates"]
         transforms = [*steps, {"decontaminate": {"against": ["benchmark.jsonl"]}}]
         section = DataSection.model_validate({"sources": ["rows.jsonl"], "transforms": transforms})
         dataset = prepare(section, Store(self.folder / "store"), seed=3, folder=self.folder)

@@ -35,6 +35,7 @@ def taken(text: str) -> list[str]:
         "Our office ({5475 Broadway, Suite 200}) is closed, so is {7892 2nd Street}.",
         "The house at {Lindenweg 17, 59030 Musterstadt} is for sale",
         "address={1851 Oak Avenue}",
+        "Return it to {83 Alder Creek, Denver, CO 80202} or {3482 Via Franscini 71, Suite 838}.",
         "家住{山东省青岛市市南区人民大道45号3单元2103室}。",
         "请送到{广东省深圳市南山区阳光花园6-2-851}，谢谢，再去{天津市河西区翠苑小区26-1-899}",
         "收货地址：{上海市浦东新区张江镇科苑路1500弄12号602室}。",

@@ -30,7 +30,7 @@ customer {Fatima al-Hassan} called twice
 My wife {Jennifer} and I moved.
 Ask for {Robert Miller Jr.} or {John Hartwell III} there
 my name is {anna miller} and
-We met {Park Ji-woo}, {Kim Min-jun} and {Ji-woo Park} there
+We met {Park Ji-woo}, {Kim Min-jun}, {Bong Joon-Ho} and {Ji-woo Park} there
 I spoke with {Mohammed Al-Farsi} last week.
 Name: {Brown, Lisa}
 we hired {Anderson, Jennifer} in May

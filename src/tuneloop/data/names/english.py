@@ -210,7 +210,8 @@ def _points(tokens: list[Token], table: Tables) -> float:
         points += 2.0
     elif last.can & NAME:
         turned = _is_sure(last, GIVEN) and first.can & FAMILY
-        points += 2.0 if turned and "-" in last.text else 1.5 if turned else 0.5
+        korean = _KOREAN.fullmatch(last.text) is not None and last.can == GIVEN and not first.can & ELSE & ~PLACE
+        points += 2.0 if korean else 1.5 if turned else 0.5
     elif plain(last.text).endswith(table.endings):
         points += 1.5
     else:

@@ -39,8 +39,8 @@ _HEAD = re.compile(
     rf"|\b(?:PSC|CMR|Unit) \d{{2,5}},? Box \d{{1,6}}|\bUS(?:S|NS|NV|CGC) [{UPPER}]{LETTER}+(?=\s*\n? ?[FAD]PO\b))"
     rf"|(?P<typed>(?:{_NUMBER},? ){{1,2}}(?:[NSEW]{{1,2}}\.? )?(?:{_WORDS}{{0,4}} {_TYPE}|Broadway\b)"
     rf"(?: [NSEW]{{1,2}}\b)?)"
-    rf"|(?P<fronted>{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}},? (?:n[º°o.]{{1,2}} ?)?"
-    rf"{_NUMBER}\b|(?:{_NUMBER},? ){{1,2}}{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}})"
+    rf"|(?P<fronted>(?:{_NUMBER},? ){{0,2}}{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}},? (?:n[º°o.]{{1,2}} ?)?"
+    rf"(?!\d{{5}} [{UPPER}]){_NUMBER}\b|(?:{_NUMBER},? ){{1,2}}{_FRONT} (?:{_SMALL} ){{0,2}}{_WORDS}{{0,4}})"
     rf"|(?P<compound>(?:{_NUMBER},? )?(?:{_WORD} ){{0,2}}"
     rf"(?:[{UPPER}]{LETTER}{{0,40}}{_TAIL_OF_WORD}|{_WORD} {_KIND_BEHIND}) {_NUMBER}\b)"
     rf"|(?P<bare>{_NUMBER},? {_WORDS}{{0,4}}(?: {_NUMBER}\b)?)"
@@ -127,7 +127,7 @@ def _is_address(text: str, head: re.Match[str], kind: str, parts: list[str]) -> 
     if kind == "bare":
         numbered = head[0][-1].isdigit()
         alone = text[: head.start()].rstrip(" >?").endswith("\n")
-        if "unit" in parts:
+        if "unit" in parts or ("city" in parts and "state" in parts):
             return numbered or len(parts) > 1
         return numbered and bool(parts) and (labelled or alone)
     return True
