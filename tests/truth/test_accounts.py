@@ -59,7 +59,7 @@ ROWS: list[Any] = [
 LEARNED = {*range(1, 41), 45, 51}
 """Lines that are learned from: the sums, the one that says so, and the last, of which only the second answer is."""
 IN_DATA = {41: "empty", 46: "0.5", 47: "no assistant turn", 48: "wizard", 49: "same"}
-"""Lines that data preparation sets aside, and a word of the reason."""
+"""Lines that data preparation sets aside, and a word of the reason or its detail."""
 IN_TRAINING = {42: "longer", 43: "longer", 44: "no turn to learn from", 50: "tool calls"}
 """Lines that training sets aside, and a word of the reason."""
 
@@ -100,7 +100,8 @@ def labels_of(turns: list[dict[str, Any]], hf: Any) -> int:
 def test_every_line_is_in_the_dataset_or_in_its_ledger_once(life: Any) -> None:
     _, _, dataset, _ = life
     kept = [line_of(record.origin) for record in dataset.records("train")]
-    dropped = {line_of(drop["origin"]): drop["reason"] for drop in lines(dataset.folder / "dropped.jsonl")}
+    told = lines(dataset.folder / "dropped.jsonl")
+    dropped = {line_of(drop["origin"]): f"{drop['reason']}: {drop['detail']}" for drop in told}
     assert sorted([*kept, *dropped]) == list(range(1, len(ROWS) + 1))
     assert dropped.keys() == IN_DATA.keys()
     assert all(word in dropped[line] for line, word in IN_DATA.items()), dropped

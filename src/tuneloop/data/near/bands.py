@@ -58,7 +58,7 @@ def found(jaccard: float, shape: Shape) -> float:
 
     Example:
         >>> round(found(0.75, Shape(28, 5)), 3)
-        1.0
+        0.999
     """
     return float(1 - (1 - jaccard**shape.rows) ** shape.bands)
 
