@@ -57,7 +57,7 @@ def nodes() -> Iterator[Workers]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
-    assert psutil.wait_procs(_below(), timeout=10)[1] == []
+    assert psutil.wait_procs(_below(), timeout=90)[1] == []
     assert _folders() <= folders
 
 
