@@ -58,7 +58,8 @@ def nodes() -> Iterator[Workers]:
         else:
             os.environ["PYTHONPATH"] = before
     assert psutil.wait_procs(_below(), timeout=90)[1] == []
-    assert _folders() <= folders
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # else another worker's Ray may be in the same folder
+        assert _folders() <= folders
 
 
 @pytest.fixture
