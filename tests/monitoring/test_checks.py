@@ -79,7 +79,7 @@ def test_a_held_out_loss_that_wavers_is_no_overfitting() -> None:
 
 def test_a_flat_loss_is_underfitting_with_a_higher_rate_as_advice() -> None:
     history = run(lambda step: 3.0 - 0.0001 * step, lambda step: 3.0)
-    history.optimizer = "sgd"
+    history.recipe = {"train": {"optimizer": {"sgd": {}}}}
     found = seen(history)["underfit"]
     assert "train.optimizer.sgd.learning_rate=0.001" in found.advice
 

@@ -168,9 +168,7 @@ def _seen(history: History, recipe: dict[str, Any]) -> list[Finding]:
     from tuneloop.monitoring.checks import findings
     from tuneloop.monitoring.section import MonitorSection
 
-    optimizer = recipe.get("train", {}).get("optimizer")
-    if isinstance(optimizer, dict) and optimizer:
-        history.optimizer = next(iter(optimizer))
+    history.recipe = recipe
     section = MonitorSection.model_validate(recipe["monitor"]) if "monitor" in recipe else MonitorSection()
     return findings(section.checks, history)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from tuneloop.monitoring.row_losses import RowLosses
 from tuneloop.rows import Signal, jsonl
 
 
 class History:
-    """Figures by name, each a list of (step, value) in the order of writing.
+    """Everything that checks and pictures know of a run: figures by name, the recipe, and losses of single rows.
 
     Attributes:
         last: The newest figure.
-        optimizer: Name of the run's optimizer, for advice that changes its options.
+        recipe: The resolved recipe (or what is known of it in another tool's log, under the recipe's own paths).
+        train_rows: Losses of single training rows; None where they were not kept.
+        validation_rows: Losses of single held-out rows, at every evaluation; None where they were not kept.
 
     Example:
         >>> history = History([Signal(1, "train/loss", 2.5, 0.0), Signal(2, "train/loss", 2.25, 1.0)])
@@ -21,10 +25,12 @@ class History:
         [2.5, 2.25]
     """
 
-    def __init__(self, signals: Iterable[Signal] = ()) -> None:
+    def __init__(self, signals: Iterable[Signal] = (), recipe: Mapping[str, Any] | None = None) -> None:
         self._series: dict[str, list[tuple[int, float]]] = {}
         self.last: Signal | None = None
-        self.optimizer = "adamw"
+        self.recipe: Mapping[str, Any] = recipe or {}
+        self.train_rows: RowLosses | None = None
+        self.validation_rows: RowLosses | None = None
         for signal in signals:
             self.add(signal)
 
@@ -43,6 +49,15 @@ class History:
         """The names of all figures, sorted."""
         return sorted(self._series)
 
+    def under(self, prefix: str) -> dict[str, list[tuple[int, float]]]:
+        """All figures whose names begin with a prefix, by the rest of their names.
+
+        Example:
+            >>> History([Signal(1, "train/grad_norm/layers.0", 0.5, 0.0)]).under("train/grad_norm/")
+            {'layers.0': [(1, 0.5)]}
+        """
+        return {name.removeprefix(prefix): self._series[name] for name in self.names if name.startswith(prefix)}
+
     def series(self, name: str) -> list[tuple[int, float]]:
         """The (step, value) pairs of one figure; empty if it was never measured."""
         return self._series.get(name, [])
@@ -56,7 +71,42 @@ class History:
         series = self.series(name)
         return series[-1][1] if series else None
 
+    def fact(self, name: str) -> float | None:
+        """A figure that does not change over the run, such as ``data/train/rows``; None where it is not known."""
+        return self.latest(name)
+
     def mean(self, name: str, first: int, last: int) -> float | None:
         """Mean of one figure over the steps ``first`` to ``last``, both included; None if none was measured there."""
         values = [value for step, value in self.series(name) if first <= step <= last]
         return sum(values) / len(values) if values else None
+
+    def option(self, path: str) -> Any:
+        """What the recipe says at a path such as ``train.batch.size``; None where it is not known.
+
+        Example:
+            >>> History(recipe={"train": {"batch": {"size": 8}}}).option("train.batch.size")
+            8
+        """
+        value: Any = self.recipe
+        for key in path.split("."):
+            if not isinstance(value, Mapping) or key not in value:
+                return None
+            value = value[key]
+        return value
+
+    def part(self, path: str, default: str) -> str:
+        """Name of the part that the recipe has at a path, such as ``adamw`` at ``train.optimizer``.
+
+        Example:
+            >>> History(recipe={"train": {"optimizer": {"sgd": {"momentum": 0.9}}}}).part("train.optimizer", "adamw")
+            'sgd'
+        """
+        value = self.option(path)
+        if isinstance(value, Mapping) and len(value) == 1:
+            return str(next(iter(value)))
+        return value if isinstance(value, str) else default
+
+    @property
+    def optimizer(self) -> str:
+        """Name of the run's optimizer, for advice that changes its options."""
+        return self.part("train.optimizer", "adamw")

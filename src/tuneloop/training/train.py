@@ -257,7 +257,7 @@ def _watching(
 ) -> Iterator[tuple[Recorder, Callable[[int], None]]]:
     """Keep the run's signals, and look at them and at the model after every evaluation."""
     with Recorder(folder / "signals.jsonl", keep=state.signals) as recorder:
-        recorder.history.optimizer = learner.section.optimizer.name
+        recorder.history.recipe = {"train": learner.section.model_dump(mode="json")}
         lookout = Lookout(
             monitor,
             recorder.history,
