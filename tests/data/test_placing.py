@@ -62,7 +62,7 @@ def sides(dataset: Dataset) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("split", SPLITS, ids=str)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(ROWS, ROWS)
 def test_rows_that_are_added_behind_move_no_old_row_and_nothing_leaks(
     split: dict[str, Any], old: list[dict[str, Any]], new: list[dict[str, Any]]
@@ -77,7 +77,7 @@ def test_rows_that_are_added_behind_move_no_old_row_and_nothing_leaks(
         assert sides(before).items() <= sides(after).items()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ROWS, st.randoms())
 def test_without_near_texts_the_order_of_rows_makes_no_difference(rows: list[dict[str, Any]], random: Any) -> None:
     shuffled = random.sample(rows, len(rows))

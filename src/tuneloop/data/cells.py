@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container, Iterator, Mapping
 
 from tuneloop.rows import Scalar
 
@@ -85,6 +86,18 @@ def is_missing(value: Scalar) -> bool:
 def is_doubtful(value: Scalar) -> bool:
     """Whether a cell may say that there is no value."""
     return isinstance(value, str) and value.strip().lower() in DOUBTFUL
+
+
+def clear_cells(values: Mapping[str, Scalar], columns: Container[str] | None = None) -> Iterator[tuple[str, Scalar]]:
+    """The cells of a row that hold a value for sure, of some columns or of all.
+
+    Example:
+        >>> list(clear_cells({"price": "3.20", "note": "n/a", "cup": "large"}, ["price", "note"]))
+        [('price', '3.20')]
+    """
+    for name, value in values.items():
+        if (columns is None or name in columns) and not is_missing(value) and not is_doubtful(value):
+            yield name, value
 
 
 def _plain(sign: str) -> str:

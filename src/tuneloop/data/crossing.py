@@ -27,6 +27,7 @@ from tuneloop.data.near.kept import keep, keep_shelf, keep_traits, kept, kept_sh
 from tuneloop.data.near.search import BATCH, Near, Search
 from tuneloop.data.near.shelf import Shelf, similarity, taken
 from tuneloop.data.near.signs import PLACE, Traits, batches, traits
+from tuneloop.data.near.stretches import stretches
 from tuneloop.data.near.tokens import Tokens, Words, shingles, tokens
 
 Numbers = NDArray[np.int64]
@@ -227,13 +228,7 @@ def _meetings(known: _Heads, asked: _Heads) -> Iterator[tuple[NDArray[Any], ...]
     count = np.searchsorted(known.hashes, hashes, side="right") - low
     some = np.flatnonzero(count)
     low, count = low[some], count[some]
-    ends = np.cumsum(count)
-    start = 0
-    while start < len(count):
-        done = ends[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, done + ROOM, side="right")))
-        part = count[start:end]
+    for start, end, part, turn in stretches(count, ROOM):
         one = np.repeat(some[start:end], part)
-        at = np.arange(part.sum()) - np.repeat(np.cumsum(part) - part, part) + np.repeat(low[start:end], part)
+        at = turn + np.repeat(low[start:end], part)
         yield texts[one].astype(np.int64), known.texts[at].astype(np.int64), places[one], known.places[at]
-        start = end

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tuneloop.data.near.search import Search
 from tuneloop.data.near.shelf import Shelf
 from tuneloop.data.near.signs import Traits, signed
+from tuneloop.data.near.stretches import stretches
 from tuneloop.data.near.tokens import Words
 
 CROWD = 32
@@ -101,20 +102,13 @@ def _within(sizes: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
     starts = np.cumsum(sizes) - sizes
     place = np.arange(sizes.sum()) - np.repeat(starts, sizes)
     partners = np.minimum(place, CROWD)
-    ends = np.cumsum(partners)
-    begin = 0
-    while begin < len(partners):
-        done = ends[begin - 1] if begin else 0
-        end = max(begin + 1, int(np.searchsorted(ends, done + ROOM, side="right")))
-        part = partners[begin:end]
+    for begin, end, part, turn in stretches(partners, ROOM):
         later = np.repeat(np.arange(begin, end), part)
-        turn = np.arange(part.sum()) - np.repeat(np.cumsum(part) - part, part)
         back = turn - CROWD  # the last half of a crowd's turns counts back from the member itself
         earlier = np.where(
             (place[later] > CROWD) & (turn >= CROWD // 2), later + back, np.repeat(starts, sizes)[later] + turn
         )
         yield earlier, later
-        begin = end
 
 
 def _twins(whole: Words, order: Numbers) -> Numbers:

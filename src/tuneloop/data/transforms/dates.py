@@ -10,7 +10,7 @@ import msgspec
 from pydantic import Field, PrivateAttr
 
 from tuneloop.data import dates
-from tuneloop.data.cells import is_doubtful, is_missing
+from tuneloop.data.cells import clear_cells, is_doubtful, is_missing
 from tuneloop.data.dates import Dated, Order
 from tuneloop.data.held import held
 from tuneloop.data.transforms import Transform
@@ -63,10 +63,9 @@ class Dates(Transform):
         return {"columns": {name: column.report() for name, column in self._columns.items()}}
 
     def _see(self, content: Fields, origin: str) -> None:
-        for name, value in content.values.items():
-            if (self.columns is None or name in self.columns) and not is_missing(value) and not is_doubtful(value):
-                order = self.order.get(name) if isinstance(self.order, dict) else self.order
-                self._columns.setdefault(name, _Column(self.pivot, order)).see(value, origin)
+        for name, value in clear_cells(content.values, self.columns):
+            order = self.order.get(name) if isinstance(self.order, dict) else self.order
+            self._columns.setdefault(name, _Column(self.pivot, order)).see(value, origin)
 
     def _is_date(self, name: str, column: _Column) -> bool:
         if self.columns is not None:

@@ -8,35 +8,24 @@ import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 import msgspec
-from pydantic import PrivateAttr, model_validator
+from pydantic import PrivateAttr
 
 from tuneloop.data.contents import changed
 from tuneloop.data.spill import Spill
-from tuneloop.data.transforms import Transform
+from tuneloop.data.transforms._keeping import Keeping
 from tuneloop.rows import Content, Drop, Record
 
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
 @final
-class Duplicates(Transform):
+class Duplicates(Keeping):
     """Compares whole contents, questions and answers, without regard to blanks and to Unicode spelling."""
 
-    keep: Literal["first", "longest", "newest"] = "first"
-    """Which row is kept of several with the same content; ``longest`` counts blanks, ``newest`` needs ``column``."""
-    column: str = ""
-    """Column that holds the time of a row (ISO 8601, or a number), for ``keep: newest``."""
-
     _found: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _newest_by_what(self) -> Duplicates:
-        if (self.keep == "newest") != bool(self.column):
-            raise ValueError("keep: newest and column: (where the time of a row stands) go together")
-        return self
 
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Pass on one of each content; 16 bytes and the origin of each are held in memory.

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr
 
 from tuneloop.data.spill import Spill
-from tuneloop.data.transforms import Transform
+from tuneloop.data.transforms._keeping import Keeping
 from tuneloop.rows import Drop, Fields, Record
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @final
-class NearDuplicates(Transform):
+class NearDuplicates(Keeping):
     """Compares rows word by word (by characters where a script has no spaces) and keeps one of those near each other.
 
     Found by MinHash and locality-sensitive hashing, and then every pair compared exactly. Rows whose numbers, names,
@@ -31,10 +31,6 @@ class NearDuplicates(Transform):
     """Share of words and word pairs that two rows have in common; of their questions and answers each half of it."""
     of: Literal["row", "question", "answer"] = "row"
     """What is compared: question and answer together, or one of them alone."""
-    keep: Literal["first", "longest", "newest"] = "first"
-    """Which row is kept of several near each other; ``newest`` needs ``column``."""
-    column: str = ""
-    """Column that holds the time of a row (ISO 8601, or a number), for ``keep: newest``."""
     protect: tuple[Literal["numbers", "names", "subjects", "negations"], ...] = (
         "numbers",
         "names",
@@ -45,12 +41,6 @@ class NearDuplicates(Transform):
     that its answer takes up, a *not* more or less in a short question."""
 
     _found: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _newest_by_what(self) -> NearDuplicates:
-        if (self.keep == "newest") != bool(self.column):
-            raise ValueError("keep: newest and column: (where the time of a row stands) go together")
-        return self
 
     def run(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Put all rows down on disk, find what is near, and pass on the rows that are kept.

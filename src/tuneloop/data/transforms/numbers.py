@@ -12,7 +12,7 @@ import msgspec
 from pydantic import Field, PrivateAttr
 
 from tuneloop.data import numbers
-from tuneloop.data.cells import is_doubtful, is_missing
+from tuneloop.data.cells import clear_cells, is_doubtful, is_missing
 from tuneloop.data.held import held
 from tuneloop.data.numbers import Written
 from tuneloop.data.transforms import Transform
@@ -65,9 +65,8 @@ class Numbers(Transform):
         return {"columns": {name: column.report() for name, column in self._columns.items()}}
 
     def _see(self, content: Fields, origin: str) -> None:
-        for name, value in content.values.items():
-            if (self.columns is None or name in self.columns) and not is_missing(value) and not is_doubtful(value):
-                self._columns.setdefault(name, _Column()).see(value, origin)
+        for name, value in clear_cells(content.values, self.columns):
+            self._columns.setdefault(name, _Column()).see(value, origin)
 
     def _changed(self, record: Record) -> Record | Drop:
         content = record.content
