@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         collect,
         evaluate,
         export,
+        improve,
         lineage,
         load,
         prepare,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         run,
         serve,
         train,
+        tune,
+        tuned,
     )
     from tuneloop.recipe import Recipe
     from tuneloop.store import Store
@@ -41,6 +44,7 @@ __all__ = [
     "collect",
     "evaluate",
     "export",
+    "improve",
     "lineage",
     "load",
     "prepare",
@@ -51,6 +55,8 @@ __all__ = [
     "run",
     "serve",
     "train",
+    "tune",
+    "tuned",
 ]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SECTIONS = {
     "Begin": ("demo", "new", "check", "explain", "doctor", "estimate"),
     "The whole life": ("run",),
-    "Act by act": ("prepare", "train", "evaluate", "export", "release", "promote", "rollback"),
+    "Act by act": ("prepare", "train", "tune", "improve", "evaluate", "export", "release", "promote", "rollback"),
     "Use and learn on": ("chat", "serve", "collect", "retrain"),
     "Versions": ("data", "push", "pull"),
     "Look": ("watch", "runs", "show", "lineage", "gc"),

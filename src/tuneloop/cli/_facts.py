@@ -13,6 +13,7 @@ _BRIEF = {
     "report": ("verdict",),
     "bundle": ("forms",),
     "release": ("name",),
+    "study": ("trials", "metric", "best"),
 }
 _SHOWN = {
     "rows.train": "train",

@@ -113,7 +113,9 @@ def scores(report: Report) -> None:
     """Print the verdict, base and tuned side by side, and where the page is."""
     values = report.scores
     base, tuned = values.get("base", {}), values["tuned"]
-    rows = [(name, _score(name, base.get(name)), _score(name, score), _range(score)) for name, score in tuned.items()]
+    rows = [
+        (name, _score(name, base.get(name)), _score(name, score), _range(name, score)) for name, score in tuned.items()
+    ]
     click.echo()
     table(("", "base", "tuned", "tuned, 95 %"), rows, right=(1, 2))
     click.echo()
@@ -132,10 +134,10 @@ def _spoken(name: str, value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _range(score: dict[str, float]) -> str:
+def _range(name: str, score: dict[str, float]) -> str:
     if "low" not in score:
         return ""
-    return f"{100 * score['low']:.1f} to {100 * score['high']:.1f} %"
+    return f"{_spoken(name, score['low']).removesuffix(' %')} to {_spoken(name, score['high'])}"
 
 
 def whole_life(life: Life, *, as_json: bool = False) -> None:

@@ -14,7 +14,7 @@ from tuneloop.cli._screen import moment, table
 if TYPE_CHECKING:
     from tuneloop.store import Manifest
 
-KINDS = ("dataset", "run", "model", "report", "bundle", "release")
+KINDS = ("dataset", "run", "model", "report", "bundle", "release", "study")
 
 
 @click.command("runs")
@@ -24,7 +24,7 @@ KINDS = ("dataset", "run", "model", "report", "bundle", "release")
 def command(kind: str | None, folder: Path, as_json: bool) -> None:
     """List what the store holds.
 
-    Every dataset, run, model, report, bundle and release, with the refs that point at it.
+    Every dataset, run, model, report, bundle, release and study, with the refs that point at it.
     """
     store = _options.open_store(folder)
     names: dict[str, list[str]] = {}

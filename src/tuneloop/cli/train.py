@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tuneloop.cli import _options, _told
 from tuneloop.cli._progress import working
+
+if TYPE_CHECKING:
+    from tuneloop.recipe import Recipe
 
 
 @click.command("train")
@@ -20,9 +24,16 @@ from tuneloop.cli._progress import working
     metavar="RUN",
     help="Go on from a stopped run with changed steps, such as another batch size: latest, or its work folder's name.",
 )
+@click.option("--auto", is_flag=True, help="Go on: change what the run shows to be wrong, as tuneloop improve does.")
 @_options.as_json
 def command(
-    recipe: Path, changes: tuple[str, ...], folder: Path, devices: int | None, continue_from: str | None, as_json: bool
+    recipe: Path,
+    changes: tuple[str, ...],
+    folder: Path,
+    devices: int | None,
+    continue_from: str | None,
+    auto: bool,
+    as_json: bool,
 ) -> None:
     """Train the recipe's base model on its rows.
 
@@ -33,8 +44,22 @@ def command(
     read = _options.read(recipe, changes, devices)
     from tuneloop import life
 
+    if auto:
+        _auto(read, recipe, folder, continue_from, as_json=as_json)
+        return
     with working() as progress:
         run, model = life.train(read, _options.open_store(folder, make=True), progress, continue_from=continue_from)
     _told.artifact(model, as_json=as_json, then=lambda _: _told.findings(run))
     if not as_json:
         _told.then(f"tuneloop evaluate {recipe}{_options.said(folder)}")
+
+
+def _auto(read: Recipe, recipe: Path, folder: Path, continue_from: str | None, *, as_json: bool) -> None:
+    from tuneloop import life
+    from tuneloop.cli import improve
+
+    if continue_from:
+        raise click.UsageError("--continue-from goes on with one run, --auto makes several: give one of them")
+    with working() as progress:
+        done = life.improve(read, _options.open_store(folder, make=True), progress)
+    improve.told(done, what=str(recipe), store=folder, as_json=as_json)

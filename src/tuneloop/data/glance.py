@@ -97,3 +97,26 @@ def look(source: Source, folder: Path, *, files: int = 5, passed_over: dict[str,
     if first is not None and not looked:
         raise first
     return looked
+
+
+def rows_of(source: Source, folder: Path) -> list[Record]:
+    """Read all rows of a source as they stand, in order, each once.
+
+    Args:
+        source: The source.
+        folder: The folder that its path starts from.
+
+    Raises:
+        DataError: A file cannot be read, no format fits its rows, or one of them cannot be used.
+    """
+    found: dict[str, Record] = {}
+    for file in find_files(source, folder)[0]:
+        counts = FileCounts(file.name, "")
+        for chunk in chunks(source, file, counts):
+            for item in chunk.items(counts, Hider()):
+                if not isinstance(item, Record):
+                    raise DataError(
+                        f"a row cannot be used: {item.reason}", where=item.origin, fix="mend it, or take it out"
+                    )
+                found[item.id] = item
+    return list(found.values())

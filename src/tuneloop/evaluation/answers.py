@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tuneloop.evaluation.section import EvaluateSection
+from tuneloop.evaluation.section import Draw, EvaluateSection
 from tuneloop.monitoring.progress import Progress
 from tuneloop.rows import Chat, Record
 from tuneloop.tasks import Question, Task
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 CACHE = 2**30
 
 
-class Answered(msgspec.Struct, frozen=True):
+class Said(NamedTuple):
+    """One answer: its text, why it ended (``stop``, or ``length`` where it was cut off), and its tokens."""
+
+    text: str
+    finish: str
+    tokens: int = 0
+
+
+class Answered(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of ``answers.jsonl``.
 
     Attributes:
@@ -29,8 +37,11 @@ class Answered(msgspec.Struct, frozen=True):
         reference: The right answer.
         tuned: What the tuned model answered.
         base: What the base answered; empty if it was not asked.
-        scores: Score by metric, for ``tuned`` and (if it was asked) ``base``.
+        scores: Score by metric, for ``tuned``, ``base`` (if it was asked) and other models.
         finish: Why each answer ended: ``stop``, or ``length`` where it was cut off.
+        others: What other models answered, by the name they are compared under.
+        sure: The probability that each model gave to the label it chose.
+        size: Characters of the whole row.
     """
 
     record: str
@@ -41,6 +52,14 @@ class Answered(msgspec.Struct, frozen=True):
     base: str
     scores: dict[str, dict[str, float]]
     finish: dict[str, str]
+    others: dict[str, str] = {}
+    sure: dict[str, float] = {}
+    size: int = 0
+
+    def said(self, side: str) -> str:
+        """What ``tuned``, ``base`` or another model answered."""
+        answer: str = getattr(self, side) if side in ("tuned", "base") else self.others[side]
+        return answer
 
 
 def questions(records: Sequence[Record], task: Task, loaded: Loaded, limit: int) -> tuple[list[Question], int]:
@@ -75,7 +94,7 @@ def questions(records: Sequence[Record], task: Task, loaded: Loaded, limit: int)
 
 def answer(
     loaded: Loaded, asked: Sequence[Question], section: EvaluateSection, seed: int, progress: Progress
-) -> list[tuple[str, str]]:
+) -> list[Said]:
     """Let a model answer.
 
     Args:
@@ -86,14 +105,15 @@ def answer(
         progress: Told how many answers are finished.
 
     Returns:
-        Text of each answer, and why it ended.
+        What it said to each question.
     """
     from tuneloop.models.generate import generate
 
-    requests = [request(question, section.max_new_tokens, seed) for question in asked]
+    requests = [request(question, section.max_new_tokens, seed, section.draw) for question in asked]
     longest = max(len(one.prompt) + one.max_new_tokens for one in requests)
     batch = together(loaded.model.config, longest)
-    return [(found.text, found.finish) for found in generate(loaded, requests, batch=batch, progress=progress.advance)]
+    found = generate(loaded, requests, batch=batch, progress=progress.advance)
+    return [Said(one.text, one.finish, len(one.ids)) for one in found]
 
 
 def together(config: Any, tokens: int) -> int:
@@ -113,8 +133,8 @@ def together(config: Any, tokens: int) -> int:
     return max(1, min(32, CACHE // row))
 
 
-def request(question: Question, max_new_tokens: int, seed: int) -> Request:
-    """Ask a question greedily, unless the row's own ``parameters`` say otherwise.
+def request(question: Question, max_new_tokens: int, seed: int, draw: Draw | None = None) -> Request:
+    """Ask a question greedily, or drawn as the recipe says, unless the row's own ``parameters`` say otherwise.
 
     A row's ``temperature``, ``top_p``, ``top_k``, ``stop`` and ``max_tokens`` (or ``max_new_tokens``) are followed
     where they are usable; ``max_tokens`` can only make an answer shorter than the section allows. Drawn tokens
@@ -129,8 +149,8 @@ def request(question: Question, max_new_tokens: int, seed: int) -> Request:
     return Request(
         prompt=question.prompt,
         max_new_tokens=int(_number(wanted, ("max_tokens", "max_new_tokens"), 1, max_new_tokens, max_new_tokens)),
-        temperature=_number(wanted, ("temperature",), 0.0, 2.0, 0.0),
-        top_k=int(_number(wanted, ("top_k",), 0, 1 << 20, 0)),
+        temperature=_number(wanted, ("temperature",), 0.0, 2.0, draw.temperature if draw else 0.0),
+        top_k=int(_number(wanted, ("top_k",), 0, 1 << 20, draw.top_k if draw else 0)),
         top_p=_number(wanted, ("top_p",), 1e-6, 1.0, 1.0),
         seed=seed,
         stop=tuple(text for text in stops if isinstance(text, str) and text),

@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from tuneloop.evaluation.answers import Answered
+from tuneloop.evaluation.compared import Compared
 from tuneloop.evaluation.section import EvaluateSection
+from tuneloop.evaluation.subject import Measured
+from tuneloop.evaluation.verdict import difference
 from tuneloop.rows import Finding
 
-if TYPE_CHECKING:
-    from tuneloop.evaluation.summary import Measured
+__all__ = ["Deciding", "Finding", "deciding", "of_evaluation", "of_regression"]
 
 FEW = 30
 
 
+@dataclass(frozen=True)
+class Deciding:
+    """The figure by which the tuned model was judged against its base.
+
+    Attributes:
+        figure: Its name.
+        found: The difference that was found; None where there was nothing to compare.
+    """
+
+    figure: str
+    found: Compared | None = None
+
+    @property
+    def unseen(self) -> str:
+        """How large a difference had to be, to be seen on so many rows."""
+        if self.found is None or not self.found.found.detectable:
+            return ""
+        least = difference(self.found.figure, self.found.found.detectable).removeprefix("+")
+        return f"; with {self.found.found.n:,} rows, differences below {least} cannot be seen"
+
+
+def deciding(compared: Sequence[Compared], figure: str) -> Deciding:
+    """The difference of tuned and base in the figure that decides."""
+    pair = [each for each in compared if (each.first, each.second) == ("base", "tuned")]
+    return Deciding(figure, next((each for each in pair if each.figure.removesuffix("/row") == figure), None))
+
+
 def of_evaluation(
-    section: EvaluateSection, measured: Mapping[str, Measured], answered: Sequence[Answered], judged: str, by: str
+    section: EvaluateSection,
+    measured: Mapping[str, Measured],
+    answered: Sequence[Answered],
+    judged: str,
+    by: Deciding,
 ) -> list[Finding]:
     """Find what a reader must know before believing the scores.
 
@@ -25,7 +59,7 @@ def of_evaluation(
         measured: What each model showed.
         answered: The answers with their scores.
         judged: ``better``, ``worse``, ``unclear``, or empty without a base.
-        by: The figure by which that was judged.
+        by: The difference by which that was judged.
     """
     tuned = measured["tuned"]
     found = [_judgement(judged, by)] if judged in ("worse", "unclear") else []
@@ -64,7 +98,20 @@ def of_evaluation(
     return found
 
 
-def _judgement(judged: str, figure: str) -> Finding:
+def of_regression(regression: Mapping[str, Any]) -> list[Finding]:
+    """Tell which rows that must stay right are wrong now, those that were right before first."""
+    if not regression or not regression["wrong"]:
+        return []
+    broken, wrong = regression["broken"], regression["wrong"]
+    evidence = f"{len(wrong)} of {regression['rows']} rows that must stay right are wrong"
+    if broken:
+        evidence += f", {len(broken)} of them were right with {regression['against']}"
+    told = _finding("error" if broken else "warning", evidence, "read them in regression.jsonl; add rows like them")
+    return [Finding(told.check, told.severity, 0, 0, evidence, told.advice, rows=tuple([*broken, *wrong][:20]))]
+
+
+def _judgement(judged: str, by: Deciding) -> Finding:
+    figure = by.figure
     if judged == "worse":
         return _finding(
             "error",
@@ -73,7 +120,7 @@ def _judgement(judged: str, figure: str) -> Finding:
         )
     return _finding(
         "warning",
-        f"the difference of base and tuned in {figure} is no larger than chance alone may make it",
+        f"the difference of base and tuned in {figure} is no larger than chance alone may make it{by.unseen}",
         "hold more rows out, train longer, or raise learning_rate; look at the answers and at the other figures",
     )
 

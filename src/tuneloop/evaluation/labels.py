@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,9 +23,10 @@ def of_labels(answers: Sequence[str], references: Sequence[str], choices: Sequen
         choices: The labels that can be chosen, in their order; others that rows have come behind.
 
     Returns:
-        ``labels``; ``each`` with ``precision``, ``recall``, ``f1``, ``rows`` and ``chosen``; ``matrix``, its lines the
-        right labels and its columns the chosen ones; ``confused``, the most frequent mistakes; ``commonest``, the share
-        of right answers that always saying the commonest label would give.
+        ``labels``; ``each`` with ``precision``, ``recall``, ``f1``, ``rows`` and ``chosen``; ``macro`` and
+        ``weighted``, their means over labels that rows or answers have, each weighing the same or by its rows;
+        ``matrix``, its lines the right labels and its columns the chosen ones; ``confused``, the most frequent
+        mistakes; ``commonest``, the share of right answers that always saying the commonest label would give.
 
     Formula:
         ``precision = right / chosen``, ``recall = right / rows``, ``f1 = 2 right / (rows + chosen)``; 0 where the
@@ -39,7 +41,7 @@ def of_labels(answers: Sequence[str], references: Sequence[str], choices: Sequen
     matrix = _matrix(answers, references, labels)
     rows = [sum(line) for line in matrix]
     chosen = [sum(column) for column in zip(*matrix, strict=True)]
-    each = [
+    each: list[dict[str, Any]] = [
         {
             "label": label,
             "precision": _share(matrix[at][at], chosen[at]),
@@ -50,6 +52,7 @@ def of_labels(answers: Sequence[str], references: Sequence[str], choices: Sequen
         }
         for at, label in enumerate(labels)
     ]
+    seen = [one for one in each if one["rows"] or one["chosen"]]
     mistakes = [
         (count, labels[line], labels[column])
         for line, counts in enumerate(matrix)
@@ -61,9 +64,56 @@ def of_labels(answers: Sequence[str], references: Sequence[str], choices: Sequen
     return {
         "labels": labels,
         "each": each,
+        "macro": _averaged(seen, [1] * len(seen)),
+        "weighted": _averaged(seen, [int(one["rows"]) for one in seen]),
         "matrix": matrix,
         "confused": [{"right": right, "chosen": other, "rows": count} for count, right, other in worst],
         "commonest": {"label": labels[top], "share": _share(rows[top], len(answers))},
+    }
+
+
+def calibration(sure: Sequence[float], answers: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
+    """Compare how sure a model was of its labels with how often they were right.
+
+    Args:
+        sure: The probability that it gave to the label it chose.
+        answers: The label that was chosen for each row.
+        references: The right label of each row.
+
+    Returns:
+        ``error``, the expected calibration error, and ``bins``: mean probability, share of right labels and rows of
+        each tenth that has rows.
+
+    Formula:
+        ``sum over tenths of rows/all * |share right - mean probability|``
+
+    Source:
+        Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3, with ten bins of equal width.
+
+    Example:
+        >>> calibration([0.95, 0.95, 0.55], ["a", "a", "b"], ["a", "b", "b"])["error"]
+        0.45
+    """
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for chance, answer, reference in zip(sure, answers, references, strict=True):
+        bins.setdefault(min(9, max(0, math.ceil(10 * chance) - 1)), []).append((chance, answer == reference))
+    told = [
+        {
+            "sure": sum(chance for chance, _ in rows) / len(rows),
+            "right": sum(right for _, right in rows) / len(rows),
+            "rows": len(rows),
+        }
+        for _, rows in sorted(bins.items())
+    ]
+    error = sum(each["rows"] * abs(each["right"] - each["sure"]) for each in told) / len(sure)
+    return {"error": error, "bins": told}
+
+
+def _averaged(each: Sequence[dict[str, Any]], weights: Sequence[int]) -> dict[str, float]:
+    total = sum(weights) or 1
+    return {
+        figure: sum(weight * one[figure] for weight, one in zip(weights, each, strict=True)) / total
+        for figure in ("precision", "recall", "f1")
     }
 
 

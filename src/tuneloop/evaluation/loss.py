@@ -33,6 +33,8 @@ class HeldOut(msgspec.Struct, frozen=True):
         rows: Rows they belong to.
         dropped: Rows that could not be encoded, by reason.
         figures: The task's own figures.
+        each: Sum of the losses and number of terms of each row, by the record's id; empty where the task does not
+            tell its terms apart.
     """
 
     loss: float
@@ -41,6 +43,7 @@ class HeldOut(msgspec.Struct, frozen=True):
     rows: int
     dropped: dict[str, int]
     figures: dict[str, float] = {}
+    each: dict[str, tuple[float, int]] = {}
 
 
 def held_out(
@@ -73,13 +76,15 @@ def held_out(
     progress.start(what, len(examples))
     total, tokens, done = 0.0, 0, 0
     sums: dict[str, float] = {}
+    each: dict[str, tuple[float, int]] = {}
     with torch.inference_mode():
         gauge = _gauge(loaded, examples, task, reference)
-        for plain in _batches(loaded, examples, task, reference):
+        for part, plain in _batches(loaded, examples, task, reference):
             batch = dataclasses.replace(plain, gauge=gauge)
             total += float(task.loss(loaded.model, batch))
             tokens += batch.supervised
-            done += len(batch.marks) if batch.marks is not None else len(batch.ids)
+            done += len(part)
+            _tell_apart(part, batch, each)
             for name, value in batch.figures.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
             progress.advance(done)
@@ -98,7 +103,20 @@ def held_out(
     loss = total / tokens
     rows = len({example.record for example in examples})
     perplexity = math.exp(min(loss, 700.0)) if task.term == "token" else None
-    return HeldOut(loss, perplexity, tokens, rows, dropped, task.figures(sums))
+    return HeldOut(loss, perplexity, tokens, rows, dropped, task.figures(sums), each)
+
+
+def _tell_apart(part: Sequence[Example], batch: Batch, each: dict[str, tuple[float, int]]) -> None:
+    """Add what a batch's loss is the sum of to the rows that it belongs to."""
+    if not batch.each:
+        return
+    terms = batch.each[0].tolist()
+    shares = [1] * len(part) if len(terms) == len(part) else (batch.labels != -100).sum(1).tolist()
+    begin = 0
+    for example, count in zip(part, shares, strict=True):
+        loss, known = each.get(example.record, (0.0, 0))
+        each[example.record] = (loss + math.fsum(terms[begin : begin + count]), known + count)
+        begin += count
 
 
 def said_before(
@@ -125,7 +143,7 @@ def said_before(
     progress.start("reading the rows with the reference", len(examples))
     found: list[torch.Tensor] = []
     with torch.inference_mode():
-        for batch in _batches(loaded, examples, task, None):
+        for _, batch in _batches(loaded, examples, task, None):
             found.append(says(loaded.model, batch))
             progress.advance(sum(map(len, found)))
     return found
@@ -133,12 +151,12 @@ def said_before(
 
 def _batches(
     loaded: Loaded, examples: Sequence[Example], task: Task, reference: Sequence[torch.Tensor] | None
-) -> Iterator[Batch]:
-    """The examples in batches of like length."""
+) -> Iterator[tuple[list[Example], Batch]]:
+    """The examples in batches of like length: which they are, and side by side on the device."""
     config: Any = loaded.model.config
     for place, part in enumerate(by_length(examples, config.get_text_config().vocab_size)):
         batch = task.collate(part, loaded.tokenizer.pad_id).to(loaded.device)
-        yield dataclasses.replace(batch, values=reference[place]) if reference else batch
+        yield part, dataclasses.replace(batch, values=reference[place]) if reference else batch
 
 
 def _gauge(
@@ -149,7 +167,7 @@ def _gauge(
     if measure is None or not examples:
         return None
     batches = _batches(loaded, examples, task, reference)
-    return sum(float(measure(loaded.model, batch)) for batch in batches) / len(examples)
+    return sum(float(measure(loaded.model, batch)) for _, batch in batches) / len(examples)
 
 
 def encode(

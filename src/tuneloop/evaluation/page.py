@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tuneloop.evaluation import cards, curves, summary
+from tuneloop.evaluation import cards, curves, verdict
+from tuneloop.evaluation.groups import FEW
 from tuneloop.evaluation.labels import MATRIX
 from tuneloop.monitoring.page import environment
 
@@ -25,12 +26,15 @@ def render(told: dict[str, Any]) -> str:
 
     pages = environment(Path(__file__).parent)
     pages.filters |= {
-        "title": summary.title,
-        "spoken": summary.spoken,
+        "title": verdict.title,
+        "spoken": verdict.spoken,
         "change": change,
+        "difference": verdict.difference,
+        "chance": chance,
         "yaml": as_yaml,
         "mark": mark,
     }
+    pages.tests["share"] = verdict.is_share
     figures = told["figures"]
     drawn = curves.draw(figures.get("train/loss", []), figures.get("validation/loss", []), told["overfitting"])
     facts = {
@@ -39,7 +43,7 @@ def render(told: dict[str, Any]) -> str:
         "What learning did": cards.receipts(told["receipts"]),
     }
     template = pages.get_template("page.html.jinja")
-    return template.render(**told, widest=MATRIX, curves=Markup(drawn), cards=facts, hero=hero(told))  # noqa: S704 - numbers only
+    return template.render(**told, widest=MATRIX, few=FEW, curves=Markup(drawn), cards=facts, hero=hero(told))  # noqa: S704 - numbers only
 
 
 def hero(told: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +68,17 @@ def mark(row: dict[str, Any], side: str, metrics: list[str]) -> dict[str, str]:
     first = metrics[0]
     if first in ("exact_match", "accuracy"):
         return {"kind": _WRONG, "text": _WRONG}
-    return {"kind": "partly", "text": f"{summary.title(first)} {summary.spoken(first, row['scores'][side][first])}"}
+    return {"kind": "partly", "text": f"{verdict.title(first)} {verdict.spoken(first, row['scores'][side][first])}"}
+
+
+def chance(p: float) -> str:
+    """A p-value as a person reads it.
+
+    Example:
+        >>> chance(0.00002), chance(0.034), chance(1.0)
+        ('< 0.001', '0.034', '1')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def change(figure: str, before: float, after: float) -> str:
@@ -75,8 +89,8 @@ def change(figure: str, before: float, after: float) -> str:
         ('+94 points', '−25 %')
     """
     if figure in ("loss", "perplexity", "rewards/margins"):
-        return _signed(100 * (after - before) / before, " %") if before else ""
-    return _signed(100 * (after - before), " points")
+        return verdict.signed(100 * (after - before) / before, " %") if before else ""
+    return verdict.signed(100 * (after - before), " points")
 
 
 def as_yaml(value: dict[str, Any]) -> str:
@@ -84,8 +98,3 @@ def as_yaml(value: dict[str, Any]) -> str:
     import yaml
 
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _signed(value: float, unit: str) -> str:
-    digits = f"{abs(value):.1f}" if 0 < abs(value) < 1 else f"{abs(value):.0f}"
-    return f"{'−' if value < 0 else '+'}{digits}{unit}"

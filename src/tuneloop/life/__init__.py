@@ -4,6 +4,8 @@
 
     prepare   raw rows           -> Dataset   <name>/dataset
     train     Dataset + base     -> Run, Model  <name>/run, <name>/model
+    improve   train, look, change, train again -> the best Run and Model
+    tune      recipe + space     -> Study     <name>/study, <name>/run, <name>/model
     evaluate  Model + Dataset    -> Report    <name>/report
     export    Model              -> Bundle    <name>/bundle
     release   Model + Report     -> Release   <name>/challenger
@@ -32,19 +34,24 @@ Example::
 
 from __future__ import annotations
 
+from tuneloop.life.improving import Improved, improve, of_run
 from tuneloop.life.learning import Life, collect, retrain, run
 from tuneloop.life.making import SILENT, evaluate, export, load, prepare, train
 from tuneloop.life.releasing import chat, lineage, promote, release, rollback, serve
+from tuneloop.life.searching import tune, tuned
 
 __all__ = [
     "SILENT",
+    "Improved",
     "Life",
     "chat",
     "collect",
     "evaluate",
     "export",
+    "improve",
     "lineage",
     "load",
+    "of_run",
     "prepare",
     "promote",
     "release",
@@ -53,4 +60,6 @@ __all__ = [
     "run",
     "serve",
     "train",
+    "tune",
+    "tuned",
 ]

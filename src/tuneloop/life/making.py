@@ -70,6 +70,31 @@ def train(
         ModelError: The base cannot be opened.
         TrainingError: There is nothing to learn from, or an option cannot act.
     """
+    run, model = trained(recipe, store, progress, dataset=dataset, start=start, continue_from=continue_from)
+    for role, made in (("run", run), ("model", model)):
+        Roles(store, recipe.name).give(role, made, why="train")
+    return run, model
+
+
+def trained(
+    recipe: Recipe,
+    store: Store,
+    progress: Progress = SILENT,
+    *,
+    dataset: Dataset | None = None,
+    start: Model | None = None,
+    continue_from: str | None = None,
+    pause: float | None = None,
+) -> tuple[Run, Model]:
+    """Train as :func:`train` does, and move no ref: for attempts of which only the best is kept.
+
+    With ``pause``, it pauses after that share of its steps, and the same call without it goes on from there.
+
+    Raises:
+        ModelError: The base cannot be opened.
+        TrainingError: There is nothing to learn from, or an option cannot act.
+        Paused: It came to where it is to pause.
+    """
     from tuneloop.data.card.asked import overdue
     from tuneloop.models import find_base
     from tuneloop.training.train import train as stage
@@ -77,24 +102,22 @@ def train(
     dataset = dataset or prepare(recipe, store, progress)
     if over := overdue(dataset):
         progress.note(f"{over.evidence}; {over.advice}")
-    run, model = stage(
+    return stage(
         recipe.train,
         task=recipe.task,
         model=recipe.model,
         base=find_base(recipe.model, folder=recipe.folder, store=store),
         dataset=dataset,
-        monitor=recipe.monitor,
+        monitor=recipe.monitor.beside(recipe.folder),
         store=store,
         seed=recipe.seed,
         recipe=recipe.spelled(),
         start=start,
         continue_from=continue_from,
+        pause=pause,
         others=recipe.task.others(folder=recipe.folder, store=store),
         progress=progress,
     )
-    for role, made in (("run", run), ("model", model)):
-        Roles(store, recipe.name).give(role, made, why="train")
-    return run, model
 
 
 def evaluate(
@@ -105,7 +128,7 @@ def evaluate(
     model: Model | None = None,
     dataset: Dataset | None = None,
 ) -> Report:
-    """Measure a model against its base on held-out rows.
+    """Measure a model against its base, and against the champion, on held-out rows.
 
     Args:
         recipe: The recipe.
@@ -119,6 +142,7 @@ def evaluate(
         ModelError: A model cannot be opened, or its loss is not a number.
     """
     from tuneloop.evaluation.evaluate import evaluate as stage
+    from tuneloop.life.measuring import given
 
     model = model or own_model(recipe, store, progress)
     dataset = dataset or store.get(Dataset, model.parents["dataset"])
@@ -132,6 +156,7 @@ def evaluate(
         seed=recipe.seed,
         run=run,
         name=recipe.name,
+        given=given(recipe, store, model, dataset, progress),
         progress=progress,
     )
     Roles(store, recipe.name).give("report", report, why="evaluate")

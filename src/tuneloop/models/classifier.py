@@ -130,17 +130,28 @@ def classify(model: nn.Module, rows: Sequence[Sequence[int]], pad: int) -> list[
         rows: Token ids.
         pad: Id that fills short rows.
     """
+    return [int(logits.argmax()) for logits in _row_logits(model, rows, pad)]
+
+
+@torch.inference_mode()
+def chances(model: nn.Module, rows: Sequence[Sequence[int]], pad: int) -> list[list[float]]:
+    """The probability of each label for each row, ``(rows, labels)``; the arguments are those of :func:`classify`."""
+    return [logits.softmax(-1).tolist() for logits in _row_logits(model, rows, pad)]
+
+
+def _row_logits(model: nn.Module, rows: Sequence[Sequence[int]], pad: int) -> list[Tensor]:
+    """The logits of each row's labels, ``(labels,)``, on the CPU."""
     device = next(model.parameters()).device
     training = model.training
     model.eval()
     order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-    found = [0] * len(rows)
+    found: list[Tensor] = [torch.empty(0)] * len(rows)
     for start in range(0, len(order), 32):
         part = order[start : start + 32]
         longest = max(len(rows[row]) for row in part)
         ids = torch.tensor([[*rows[row], *[pad] * (longest - len(rows[row]))] for row in part], device=device)
         mask = torch.tensor([[1] * len(rows[row]) + [0] * (longest - len(rows[row])) for row in part], device=device)
-        for row, label in zip(part, label_logits(model, ids, mask).argmax(-1).tolist(), strict=True):
-            found[row] = label
+        for row, logits in zip(part, label_logits(model, ids, mask).cpu(), strict=True):
+            found[row] = logits
     model.train(training)
     return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuneloop.monitoring.row_losses import RowLosses
+from tuneloop.monitoring.row_losses import RowLosses, path_of
 from tuneloop.rows import Signal, jsonl
 
 
@@ -38,6 +38,25 @@ class History:
     def read(cls, path: Path) -> History:
         """Read a ``signals.jsonl``; a missing file is an empty history."""
         return cls(jsonl.read(path, Signal))
+
+    @classmethod
+    def of_run(cls, folder: Path, origins: Mapping[str, Callable[[int], str]] | None = None) -> History:
+        """Read all that a run left in its folder: figures, recipe and losses of single rows.
+
+        Args:
+            folder: A sealed run, or the work folder of one that goes on or has failed.
+            origins: By split, what tells where a row of the encoded split came from; without it a row is its number.
+        """
+        import yaml
+
+        history = cls.read(folder / "signals.jsonl")
+        if (folder / "recipe.yaml").exists():
+            history.recipe = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8")) or {}
+        told = origins or {}
+        history.train_rows, history.validation_rows = (
+            RowLosses.read(path_of(folder, split), told.get(split, str)) for split in ("train", "validation")
+        )
+        return history
 
     def add(self, signal: Signal) -> None:
         """Take in one more figure."""

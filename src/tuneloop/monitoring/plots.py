@@ -65,7 +65,7 @@ def _losses(axes: Axes, history: History) -> None:
     train = history.series("train/loss")
     held_out = history.series("validation/loss")
     axes.plot(*_columns(train), color=TRAIN, linewidth=0.8)
-    axes.plot(*_columns(_smooth(train)), color="#1d4ed8", linewidth=1.4, label="training (running mean)")
+    axes.plot(*_columns(smooth(train)), color="#1d4ed8", linewidth=1.4, label="training (running mean)")
     if held_out:
         axes.plot(*_columns(held_out), color=HELD_OUT, marker="o", markersize=3.5, label="held out")
         step, value = min(held_out, key=lambda entry: (entry[1], entry[0]))
@@ -87,7 +87,7 @@ def _columns(series: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
     return [step for step, _ in series], [value for _, value in series]
 
 
-def _smooth(series: list[tuple[int, float]]) -> list[tuple[int, float]]:
+def smooth(series: list[tuple[int, float]]) -> list[tuple[int, float]]:
     """Mean over a centred window of a twentieth of the run."""
     half = max(1, len(series) // 40)
     sums = [0.0]

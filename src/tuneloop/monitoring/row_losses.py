@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tuneloop.store.seal import cannot_write
 
 if TYPE_CHECKING:
     import numpy as np
 
 FIELDS = [("step", "<i4"), ("row", "<i4"), ("loss", "<f4"), ("terms", "<i4")]
 """One entry of the file, 16 bytes: optimizer step, row of the encoded split, mean loss in nats, learned terms."""
+
+
+def path_of(folder: Path, split: str) -> Path:
+    """Where the losses of one split's rows lie in the folder of a run."""
+    return folder / f"row_losses.{split}.bin"
 
 
 class RowLosses:
@@ -62,3 +71,53 @@ class RowLosses:
     def terms(self) -> np.ndarray:
         """Learned terms of each entry."""
         return self.entries["terms"]
+
+
+class RowLossFile:
+    """Appends losses of single rows to a file, all entries of a step in one write.
+
+    Args:
+        path: The file; it is made when it is not there.
+        upto: The step that the run goes on from: entries of later steps are cut off. None keeps nothing.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+
+    def __init__(self, path: Path, *, upto: int | None = None) -> None:
+        self.path = path
+        kept = RowLosses.read(path) if upto is not None else None
+        entries = 0 if kept is None else int((kept.step <= upto).sum())  # they stand in the order of steps
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            os.ftruncate(self._file, entries * (kept.entries.itemsize if kept else 0))
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def write(self, entries: np.ndarray) -> None:
+        """Append entries, ``(entries,)`` with the fields of :data:`FIELDS`.
+
+        Raises:
+            StoreError: The disk is full or the file cannot be written.
+        """
+        data = entries.tobytes()
+        try:
+            if os.write(self._file, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def flush(self) -> None:
+        """Bring everything written to the disk.
+
+        Raises:
+            StoreError: The disk is full or failing.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)

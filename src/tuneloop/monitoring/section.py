@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from tuneloop.monitoring.checks import Check
@@ -15,5 +17,18 @@ class MonitorSection(Section):
     """What is looked for in the curves; by default everything there is."""
     log_steps: int = Field(1, ge=1)
     """Optimizer steps between lines of the log."""
+    details: bool = True
+    """Whether losses of single rows, by source and by place in the answer, and gradients by layer are kept too."""
+    samples: int = Field(3, ge=0)
+    """Questions of held-out rows that the model answers at every evaluation, where there are no ``sample_prompts``."""
     sample_prompts: tuple[str, ...] = ()
-    """Prompts that the model answers after every evaluation, kept with the run."""
+    """Prompts that the model answers at every evaluation, kept with the run."""
+    general_texts: str | None = "own"
+    """Texts on which forgetting is measured: ``own`` are texts that the model writes before its first step, or name a
+    file of plain text; null measures none."""
+
+    def beside(self, folder: Path) -> MonitorSection:
+        """The section with its file found from a recipe's folder."""
+        if self.general_texts in (None, "own"):
+            return self
+        return self.model_copy(update={"general_texts": str(folder / str(self.general_texts))})

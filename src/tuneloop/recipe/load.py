@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tuneloop.errors import RecipeError
 from tuneloop.recipe import changes as changing
-from tuneloop.recipe import problems, shape, written
+from tuneloop.recipe import problems, searched, shape, written
 from tuneloop.recipe.places import ROOT
 from tuneloop.recipe.recipe import Recipe
 from tuneloop.store.naming import name_from
@@ -63,6 +63,8 @@ def check(recipe: written.Written, changes: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         found += problems.of_errors(recipe, error.errors(include_url=False))
     found += problems.of_truths(recipe)
+    if not found and checked.tune.space:
+        found += searched.of_space(recipe, checked)
     if found:
         raise RecipeError.of(found)
     return checked

@@ -42,6 +42,7 @@ def _flat(written: Written, errors: Sequence[ErrorDetails], above: Keys) -> Iter
         elif error["type"] in ("part_form", "part_unknown"):
             yield keys, _part(written, keys)
         elif error["type"] == "value_error":
+            keys = _met(written, keys)
             what = str(error["msg"]).removeprefix("Value error, ")
             dotted = ".".join(map(str, keys))
             below = next((changed for changed in written.changed if changed[: len(keys)] == keys), keys)

@@ -11,6 +11,7 @@ from tuneloop.data.section import DataSection
 from tuneloop.evaluation.section import EvaluateSection
 from tuneloop.exporting.section import ExportSection
 from tuneloop.feedback.section import FeedbackSection
+from tuneloop.improving.section import ImproveSection
 from tuneloop.models.section import ModelSection
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.parts import OneOf, Section, find
@@ -18,6 +19,7 @@ from tuneloop.serving.section import ServeSection
 from tuneloop.store.naming import composed
 from tuneloop.tasks import Task
 from tuneloop.training.section import TrainSection
+from tuneloop.tuning.section import TuneSection
 
 
 class Recipe(Section):
@@ -36,8 +38,12 @@ class Recipe(Section):
     """What is learned: answers (``sft``, ``distillation``), all of a text (``pretrain``), preferences, or labels."""
     train: TrainSection = Field(default_factory=TrainSection)
     """The training run."""
+    tune: TuneSection = Field(default_factory=TuneSection)
+    """What is searched for better options of all this."""
     monitor: MonitorSection = Field(default_factory=MonitorSection)
     """What is watched."""
+    improve: ImproveSection = Field(default_factory=ImproveSection)
+    """How far ``tuneloop improve`` may go, and what it may try."""
     evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
     """How the result is measured."""
     export: ExportSection = Field(default_factory=ExportSection)

@@ -14,7 +14,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """What ``manifest.json`` holds.
 
     Attributes:
-        kind: ``dataset``, ``run``, ``model``, ``report``, ``bundle`` or ``release``.
+        kind: ``dataset``, ``run``, ``model``, ``report``, ``bundle``, ``release`` or ``study``.
         id: ``<kind>-<20 hexadecimal digits>``, from kind, parents and files alone.
         parents: Ids of the artifacts it was made from, by their role.
         key: Digest of everything that decided its content; the same key means "already done".

@@ -57,12 +57,37 @@ def collect(store: Store, *, history: int = 3, dry: bool = False) -> list[str]:
                 fix="wait for its end, or stop it (Ctrl-C keeps its state) and run tuneloop gc again",
             )
     for id in found:
-        doomed = store.root / "drafts" / f"gone-{id}"
-        shutil.rmtree(doomed, ignore_errors=True)
-        os.rename(store.root / "artifacts" / id, doomed)  # noqa: PTH104
-        shutil.rmtree(doomed, ignore_errors=True)
+        _remove(store, id)
     sweep(store)
     return found
+
+
+def discard(store: Store, id: str, *, since: float) -> bool:
+    """Remove one artifact that nothing needs any more, before the next collection would.
+
+    Args:
+        store: The store.
+        id: Its id.
+        since: It stays if it was made before this time, in seconds since the epoch.
+
+    Returns:
+        Whether it was removed: what a ref points at or something else was made from stays.
+    """
+    known = store.artifacts()
+    used = {parent for manifest in known for parent in manifest.parents.values()} | set(store.refs.all().values())
+    old = any(manifest.id == id and manifest.created < since for manifest in known)
+    if id in used or old:
+        return False
+    _remove(store, id)
+    return True
+
+
+def _remove(store: Store, id: str) -> None:
+    """Take an artifact its name, in one step, and its files after."""
+    doomed = store.root / "drafts" / f"gone-{id}"
+    shutil.rmtree(doomed, ignore_errors=True)
+    os.rename(store.root / "artifacts" / id, doomed)  # noqa: PTH104
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def sweep(store: Store) -> None:

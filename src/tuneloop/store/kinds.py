@@ -1,4 +1,4 @@
-"""The six kinds of artifact and the names of the files inside each."""
+"""The seven kinds of artifact and the names of the files inside each."""
 
 from __future__ import annotations
 
@@ -123,7 +123,19 @@ class Release(Artifact):
     kind: ClassVar[str] = "release"
 
 
-KINDS: dict[str, type[Artifact]] = {kind.kind: kind for kind in (Dataset, Run, Model, Report, Bundle, Release)}
+class Study(Artifact):
+    """A search over changes of a recipe: ``trials.jsonl`` (its journal), ``study.json`` (its summary) and pictures."""
+
+    kind: ClassVar[str] = "study"
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What was compared, the best trial, what mattered, what it cost, and all trials, the best first."""
+        return read_json(self.folder / "study.json")
+
+
+_ALL: tuple[type[Artifact], ...] = (Dataset, Run, Model, Report, Bundle, Release, Study)
+KINDS: dict[str, type[Artifact]] = {kind.kind: kind for kind in _ALL}
 
 
 def read_json(path: Path) -> dict[str, Any]:

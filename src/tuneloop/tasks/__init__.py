@@ -197,6 +197,14 @@ class Task(Part, ABC):
         """
         return []
 
+    def chances(self, loaded: Loaded, questions: Sequence[Question], max_length: int) -> list[list[float]]:  # noqa: ARG002
+        """How probable a model that chooses holds each of :attr:`choices` for, ``(questions, choices)``.
+
+        The arguments are those of :meth:`choose`, whose answers are the most probable ones. Empty for a model that
+        writes, and for a task that knows no probabilities.
+        """
+        return []
+
     @abstractmethod
     def question(self, record: Record, tokenizer: Tokenizer) -> Question | None:
         """What the model is asked about this record in an evaluation; None if it asks nothing."""

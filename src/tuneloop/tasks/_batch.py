@@ -32,12 +32,14 @@ class Example:
         learn: For each token, whether the model learns to predict it (1) or only reads it (0).
         record: Id of the record it came from.
         marks: The task's own integers, as many for every example of a task: a class, or where a second answer begins.
+        cut: Whether something of its record was left out to make it fit.
     """
 
     ids: tuple[int, ...]
     learn: tuple[int, ...]
     record: str
     marks: tuple[int, ...] = ()
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Batch:
         values: Numbers that were worked out for the examples before training, ``(examples, values)``, fp32; or None.
         gauge: What :meth:`Task.gauge` measured, a mean over all terms of the step; None if it was not measured.
         figures: What the task's loss tells besides: sums over the batch by name, scalars without gradient.
+        rows: Which examples of the split these are, in their order; empty where nobody asks.
+        each: The single summands of the task's loss, left here by it in the order of examples and labels: one tensor
+            ``(supervised,)`` without gradient. Empty where a task does not tell them apart.
     """
 
     ids: torch.Tensor
@@ -68,6 +73,8 @@ class Batch:
     values: torch.Tensor | None = None
     gauge: float | None = None
     figures: dict[str, torch.Tensor] = field(default_factory=dict)
+    rows: tuple[int, ...] = ()
+    each: list[torch.Tensor] = field(default_factory=list)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device; to a GPU without waiting for the copy."""

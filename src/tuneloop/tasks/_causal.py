@@ -28,11 +28,13 @@ class Causal(Task, ABC):
         return open_weights(AutoModelForCausalLM, config, folder, **options)
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
-        """Cross-entropy of every supervised token given the tokens before it, summed."""
+        """Cross-entropy of every supervised token given the tokens before it, summed; single ones in ``batch.each``."""
         from tuneloop.models.logits import token_losses
 
         smoothing = self.smoothing if model.training else 0.0
-        return token_losses(model, batch.ids, batch.labels, batch.ends, smoothing=smoothing).sum()
+        losses = token_losses(model, batch.ids, batch.labels, batch.ends, smoothing=smoothing)
+        batch.each[:] = [losses.detach()]
+        return losses.sum()
 
     @property
     def smoothing(self) -> float:

@@ -96,18 +96,19 @@ class Conversations(Causal, ABC):
                 fix=f"raise train.max_length, or set task.{self.name}.on_overlength to drop, truncate or split",
             )
         pairs: Pairs = []
+        cut = self.on_overlength == "truncate"
 
         def encode(part: Chat, turns: list[int]) -> Pairs:
             return self._pairs(part, turns, tokenizer)
 
-        if self.on_overlength == "truncate":
+        if cut:
             pairs = shortened(content, learned, max_length, encode)
             pairs = pairs or cut_left(encode(content, learned)[-1:], max_length, tokenizer.hf.bos_token_id)
         elif self.on_overlength == "split":
             pairs = pieces(content, learned, max_length, encode)
         if not pairs:
             return Drop("longer than max_length", self.name, record.origin, said, record.id)
-        return _examples(pairs, record)
+        return _examples(pairs, record, cut=cut)
 
 
 def last_answer(
@@ -126,5 +127,5 @@ def last_answer(
     return Question(record, tuple(prompt), tokenizer.decode(answer).strip(), shown)
 
 
-def _examples(pairs: Pairs, record: Record) -> list[Example]:
-    return [Example(tuple(ids), tuple(learn), record.id) for ids, learn in pairs]
+def _examples(pairs: Pairs, record: Record, *, cut: bool = False) -> list[Example]:
+    return [Example(tuple(ids), tuple(learn), record.id, cut=cut) for ids, learn in pairs]

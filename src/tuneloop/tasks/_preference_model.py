@@ -51,6 +51,7 @@ def paired_loss(task: Preference, model: nn.Module, batch: Batch) -> Tensor:
         batch.figures[f"logps/{name}"] = sums[:, side].sum()
     batch.figures["rewards/accuracies"] = (rewards[:, 0] > rewards[:, 1]).sum()
     batch.figures["logps/accuracies"] = (sums[:, 0] > sums[:, 1]).sum()
+    batch.each[:] = [each.detach()]
     return each.sum()
 
 
@@ -107,6 +108,7 @@ def judged_loss(task: Preference, model: nn.Module, batch: Batch) -> Tensor:
     batch.figures["examples"] = torch.tensor(len(right), device=right.device)
     batch.figures["rewards/accuracies"] = right.sum()
     batch.figures["kl"] = torch.tensor(kl * len(right), device=right.device)
+    batch.each[:] = [each.detach()]
     return each.sum()
 
 

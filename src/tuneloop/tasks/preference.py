@@ -93,7 +93,8 @@ class Preference(Causal):
         try:
             found = answers(content, tokenizer)
             said = f"{longest(found)} tokens, max_length is {max_length}"
-            if longest(found) > max_length:
+            too_long = longest(found) > max_length
+            if too_long:
                 if self.on_overlength == "error":
                     raise DataError(
                         f"a row is too long: {said}",
@@ -106,8 +107,10 @@ class Preference(Causal):
         if not found:
             return Drop("longer than max_length", self.name, record.origin, said, record.id)
         if self.loss_type == "kto":
-            return [_judged(answer, record) for answer in found]
-        return [_example([Tokens(answer.ids, answer.learn) for answer in found], record, ())]
+            made = [_judged(answer, record) for answer in found]
+        else:
+            made = [_example([Tokens(answer.ids, answer.learn) for answer in found], record, ())]
+        return [dataclasses.replace(example, cut=too_long) for example in made]
 
     def joined(self, examples: Iterable[Example], max_length: int) -> Iterator[Example]:
         """With ``kto``, give each example the answer to another row's prompt: the divergence is measured on these."""

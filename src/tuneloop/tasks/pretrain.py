@@ -38,7 +38,7 @@ class Pretrain(Smoothed):
             starts = range(0, len(ids) - 1, max_length - 1)
             return [_example(ids[start : start + max_length], record) for start in starts]
         if self.on_overlength == "truncate":
-            return [_example(ids[:max_length], record)]
+            return [_example(ids[:max_length], record, cut=True)]
         said = f"{len(ids)} tokens, max_length is {max_length}"
         if self.on_overlength == "error":
             raise DataError(
@@ -64,5 +64,5 @@ def _ids(record: Record, tokenizer: Tokenizer) -> list[int] | None:
     return None
 
 
-def _example(ids: list[int], record: Record) -> Example:
-    return Example(tuple(ids), (0,) + (1,) * (len(ids) - 1), record.id)
+def _example(ids: list[int], record: Record, *, cut: bool = False) -> Example:
+    return Example(tuple(ids), (0,) + (1,) * (len(ids) - 1), record.id, cut=cut)

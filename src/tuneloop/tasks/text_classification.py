@@ -131,9 +131,10 @@ class TextClassification(Task):
                     fix="raise train.max_length, or set task.text_classification.on_overlength to truncate or drop",
                 )
             return Drop("longer than max_length", self.name, record.origin, said, record.id)
+        cut = len(ids) > max_length
         ids = shortened(ids, max_length, tokenizer, isinstance(content, Chat))
         learn = (0,) * (len(ids) - 1) + (1,)
-        return [Example(tuple(ids), learn, record.id, (self.choices.index(label),))]
+        return [Example(tuple(ids), learn, record.id, (self.choices.index(label),), cut)]
 
     def collate(self, examples: Sequence[Example], pad: int) -> Batch:
         """Pad on the right; there is one supervised term for each row, its label."""
@@ -167,6 +168,7 @@ class TextClassification(Task):
         logits, labels = label_logits(model, batch.ids, batch.mask), batch.marks[:, 0]  # type: ignore[index]
         batch.figures["rows"] = batch.mask.new_tensor(len(labels))
         batch.figures["right"] = (logits.detach().argmax(-1) == labels).sum()
+        batch.each[:] = [cross_entropy(logits.detach(), labels, weights, label_smoothing=smoothing, reduction="none")]
         return cross_entropy(logits, labels, weights, label_smoothing=smoothing, reduction="sum")
 
     def figures(self, sums: Mapping[str, float]) -> dict[str, float]:
@@ -195,8 +197,18 @@ class TextClassification(Task):
         """The likeliest label of each text."""
         from tuneloop.models.classifier import classify
 
-        rows = [
+        rows = self._read(loaded, questions, max_length)
+        return [self.choices[label] for label in classify(loaded.model, rows, loaded.tokenizer.pad_id)]
+
+    def chances(self, loaded: Loaded, questions: Sequence[Question], max_length: int) -> list[list[float]]:
+        """The softmax of each text's logits."""
+        from tuneloop.models import classifier
+
+        return classifier.chances(loaded.model, self._read(loaded, questions, max_length), loaded.tokenizer.pad_id)
+
+    def _read(self, loaded: Loaded, questions: Sequence[Question], max_length: int) -> list[list[int]]:
+        """What the model reads of each text."""
+        return [
             shortened(list(one.prompt), max_length, loaded.tokenizer, isinstance(one.record.content, Chat))
             for one in questions
         ]
-        return [self.choices[label] for label in classify(loaded.model, rows, loaded.tokenizer.pad_id)]

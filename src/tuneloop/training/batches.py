@@ -104,7 +104,7 @@ def batches(
     for part in layout(rows, indices, most=most, tokens=tokens, device=device, packing=packing):
         examples = [rows[index] for index in part]
         batch = task.pack(examples) if packing else task.collate(examples, pad)
-        yield _valued(batch, rows, part).to(device)
+        yield dataclasses.replace(_valued(batch, rows, part), rows=tuple(part)).to(device)
 
 
 def layout(

@@ -25,7 +25,14 @@ from tuneloop.training.state import State
 
 ASKED = "asked.json"
 LATEST = "latest"
-TAKEN = ("signals.jsonl", "samples.jsonl", "checkpoints")
+TAKEN = (
+    "signals.jsonl",
+    "row_losses.train.bin",
+    "row_losses.validation.bin",
+    "samples.jsonl",
+    "general.json",
+    "checkpoints",
+)
 """What a run takes over from the one it continues; the checkpoints last, since their presence says it is all there."""
 
 

@@ -25,7 +25,7 @@ from tuneloop.tasks import LEARNED_BY, Example, Task
 if TYPE_CHECKING:
     from tuneloop.models import Tokenizer
 
-FORMAT = 3
+FORMAT = 4
 DIGEST = 32
 NOTHING = "nothing to learn"
 NO_MARKS = np.zeros((0, 0), np.int64)
@@ -45,6 +45,7 @@ class Encoded:
         rows: Records read.
         marks: The task's own integers of each example, ``(examples, marks)``, int64.
         values: What the task worked out for each example before training, ``(examples, values)``, fp32; or None.
+        cut: Examples that were shortened to fit.
     """
 
     ids: np.ndarray
@@ -56,6 +57,7 @@ class Encoded:
     rows: int
     marks: np.ndarray = field(default_factory=lambda: NO_MARKS)
     values: np.ndarray | None = None
+    cut: int = 0
 
     def __len__(self) -> int:
         return len(self.records)
@@ -111,7 +113,7 @@ def encode(
     names: list[str] = []
     origins: list[str] = []
     dropped: list[Drop] = []
-    rows = 0
+    rows = cut = 0
 
     def useful() -> Iterator[Example]:
         nonlocal rows
@@ -135,6 +137,7 @@ def encode(
         marks.extend(example.marks)
         ends.append(len(ids))
         names.append(example.record)
+        cut += example.cut
     return Encoded(
         np.array(ids, np.int32),
         np.array(learn, np.uint8),
@@ -144,6 +147,7 @@ def encode(
         dropped,
         rows,
         np.array(marks, np.int64).reshape(len(names), -1) if names else NO_MARKS,
+        cut=cut,
     )
 
 
@@ -194,12 +198,13 @@ class _Head(msgspec.Struct):
     origins: list[str]
     dropped: list[Drop]
     rows: int
+    cut: int
 
 
 def _save(path: Path, rows: Encoded) -> None:
     from safetensors.numpy import save
 
-    head = msgspec.json.encode(_Head(rows.records, rows.origins, rows.dropped, rows.rows))
+    head = msgspec.json.encode(_Head(rows.records, rows.origins, rows.dropped, rows.rows, rows.cut))
     arrays = {"ids": rows.ids, "learn": rows.learn, "ends": rows.ends, "marks": rows.marks}
     arrays["head"] = np.frombuffer(head, np.uint8)
     data = save(arrays)
@@ -222,7 +227,7 @@ def _load(path: Path) -> Encoded | None:
     arrays = {name: _mapped(whole[end:], each) for name, each in told.items()}
     head = msgspec.json.decode(arrays["head"].tobytes(), type=_Head)
     ids, learn, ends, marks = (arrays[name] for name in ("ids", "learn", "ends", "marks"))
-    return Encoded(ids, learn, ends, head.records, head.origins, head.dropped, head.rows, marks)
+    return Encoded(ids, learn, ends, head.records, head.origins, head.dropped, head.rows, marks, cut=head.cut)
 
 
 class _Array(msgspec.Struct):

@@ -50,6 +50,7 @@ class Job:
         start: A tuned model to go on from, instead of the base alone.
         others: Other models that the task learns with, by their role.
         continues: Key of the stopped run that it goes on from; empty where it begins anew.
+        pause: Share of its steps after which it pauses with its state saved; None where it does not.
     """
 
     train: TrainSection
@@ -64,6 +65,7 @@ class Job:
     start: Model | None = None
     others: Mapping[str, Base] = field(default_factory=dict)
     continues: str = ""
+    pause: float | None = None
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -111,6 +113,7 @@ class Job:
                 "start": self.start.id if self.start else None,
                 "others": {role: _written(other) for role, other in self.others.items()},
                 "continues": self.continues,
+                "pause": self.pause,
             }
         )
 
@@ -137,6 +140,7 @@ class Job:
             start=store.get(Model, read["start"]) if read["start"] else None,
             others={role: _read(other, store) for role, other in read["others"].items()},
             continues=read["continues"],
+            pause=read["pause"],
         )
 
 

@@ -10,10 +10,10 @@
        ├─ learn: for every micro-batch of these rows             batches.cut by length
        │    ├─ forward, in the run's precision                   task.loss, a sum over supervised tokens
        │    └─ backward of loss / supervised tokens of the step
-       ├─ clip; loss and gradient norm come to the host          the one synchronisation of a step
+       ├─ clip; losses and gradient norms come to the host       the one synchronisation of a step
        ├─ not finite? stop, and name the rows                    TrainingError
        ├─ optimizer step
-       ├─ record and show                                        train/*
+       ├─ record and show                                        train/*, losses of single rows
        ├─ every eval_steps: held-out loss, checks, samples       validation/loss, findings
        ├─ every save_steps, at a new best, at the end: save      checkpoints
        └─ asked to stop (SIGTERM, Ctrl-C)? save, then leave      Stopped
@@ -30,10 +30,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
-from tuneloop.errors import TrainingError
 from tuneloop.monitoring.progress import Progress, Silent
 from tuneloop.monitoring.recorder import Records
 from tuneloop.tasks import Batch, Objective, Task
@@ -41,6 +41,7 @@ from tuneloop.training.backoff import fitting
 from tuneloop.training.batches import batches, layout, order
 from tuneloop.training.checkpoints import Checkpoints
 from tuneloop.training.encoded import Encoded
+from tuneloop.training.held_out import held_out, measured, not_finite
 from tuneloop.training.interrupt import Asked, Stopped
 from tuneloop.training.machine import Machine
 from tuneloop.training.memory import memory_mb
@@ -49,14 +50,16 @@ from tuneloop.training.precision import Precision
 from tuneloop.training.processes.gradients import add_up
 from tuneloop.training.processes.pace import in_step
 from tuneloop.training.processes.ranks import Ranks
-from tuneloop.training.processes.shards import whole
 from tuneloop.training.processes.share import share
 from tuneloop.training.pull import Pull
 from tuneloop.training.quickened import Quick
 from tuneloop.training.section import TrainSection
+from tuneloop.training.signals.details import Details, Lost, gathered, loss_figures, placed, to_host
+from tuneloop.training.signals.failure import NotFinite
+from tuneloop.training.signals.norms import total_norm
 from tuneloop.training.state import Room, State
 
-__all__ = ["Learner", "Stopped", "learn", "run", "update"]
+__all__ = ["Learner", "Stopped", "held_out", "learn", "run", "update"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Learner:
     progress: Progress = field(default_factory=Silent)
     room: Room = field(default_factory=Room)
     machine: Machine | None = None
+    details: Details | None = None
 
     def batches(self, rows: Encoded, indices: list[int]) -> Iterator[Batch]:
         """The micro-batches of some rows of a split, on the device."""
@@ -139,7 +143,7 @@ def run(
     *,
     checkpoints: Checkpoints,
     recorder: Records,
-    look: Callable[[int], None],
+    look: Callable[[int, bool], None],
     asked: Asked,
     progress: Progress,
 ) -> str:
@@ -150,35 +154,41 @@ def run(
         state: Where the run stands; it is changed in place.
         checkpoints: Where states are saved.
         recorder: Where figures are written.
-        look: Called with the step after every evaluation, to look at curves and answers.
+        look: Called with the step, and whether it is the last, after every evaluation, to look at curves and answers.
         asked: Whether somebody asked the run to stop.
         progress: Shows the figures of every step.
 
     Returns:
-        Why it ended: ``steps`` (all were made) or ``patience`` (the held-out loss no longer improved).
+        Why it ended: ``steps`` (all were made), ``patience`` (the held-out loss no longer improved) or ``pause`` (it
+        came to where it is to pause; the held-out loss is measured there, and the state is saved).
 
     Raises:
-        TrainingError: A loss or gradient is not finite.
+        NotFinite: A loss or gradient is not finite.
         StoreError: A checkpoint or a figure cannot be written.
         Stopped: It was asked to stop; the state is saved.
     """
     plan = learner.plan
     progress.start("training", plan.steps)
     progress.advance(state.step)
-    if state.step == 0 and len(learner.validation):
-        recorder.write(0, held_out(learner))
+    if state.step == 0:
+        if len(learner.validation):
+            _measure(learner, 0, recorder)
+        look(0, False)
     learner.model.train()
-    while not (reason := ended(learner, state)):
-        figures = _step(learner, state)
+    while not (reason := ended(learner, state) or asked.paused(state.step, plan.steps)):
+        figures, rows = _step(learner, state)
+        recorder.rows("train", rows)
         if state.step % plan.log_steps == 0 or state.step == plan.steps:
             recorder.write(state.step, figures)
         progress.advance(state.step, figures)
         if plan.evaluates(state.step):
             if len(learner.validation):
                 _evaluate(learner, state, recorder, progress)
-            look(state.step)
+            look(state.step, bool(ended(learner, state)))
+        elif asked.paused(state.step, plan.steps) and len(learner.validation):
+            _measure(learner, state.step, recorder)
         asked_for = learner.ranks.most(asked.signal)
-        if _saves(learner, state) or asked_for:
+        if _saves(learner, state) or asked_for or asked.paused(state.step, plan.steps):
             state.signals = recorder.flush()
             checkpoints.save(state)
         if asked_for and not ended(learner, state):
@@ -196,51 +206,8 @@ def ended(learner: Learner, state: State) -> str:
     return ""
 
 
-def held_out(learner: Learner) -> dict[str, float]:
-    """Mean loss of the validation split, in nats per supervised term, without dropout, and the task's own figures.
-
-    Raises:
-        TrainingError: It is not finite.
-    """
-    rows = learner.validation
-    device = learner.precision.device
-    total = torch.zeros((), dtype=torch.float64, device=device)
-    supervised = 0
-    most = learner.plan.micro
-    sums: dict[str, torch.Tensor] = {}
-    indices = rows.lengths.argsort(kind="stable")[::-1].tolist()
-    mine = indices[learner.ranks.rank :: learner.ranks.count]
-    longest = math.ceil(len(indices) / learner.ranks.count)
-    parts = [mine[start : start + most * 8] for start in range(0, longest, most * 8)]
-    gauge = learner.gauge(batch for part in parts for batch in learner.batches(rows, part))
-
-    def measure(parts: Iterable[tuple[Batch, int]]) -> list[tuple[Batch, int, torch.Tensor]]:
-        return [(batch, weight, learner.loss(learner.model, batch).double() * weight) for batch, weight in parts]
-
-    learner.model.eval()
-    with torch.no_grad(), learner.precision.forward():
-        for part in parts:
-            gauged = in_step(learner, (replace(batch, gauge=gauge) for batch in learner.batches(rows, part)))
-            for batch, weight, summand in fitting(learner, rows, part, gauged, measure):
-                total += summand
-                supervised += batch.supervised * weight
-                _add(sums, batch, weight)
-    learner.model.train()
-    figures = {name: value.item() for name, value in sums.items()}
-    summed = learner.ranks.sums({"": total.item(), "terms": supervised, **figures})
-    loss = summed.pop("") / max(1, summed.pop("terms"))
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the held-out loss is {loss}",
-            where=f"validation rows such as {', '.join(_not_finite(learner, rows, indices)) or rows.origins[0]}",
-            fix="take these rows out, or lower train.optimizer learning_rate",
-        )
-    told = learner.task.figures(summed)
-    return {"validation/loss": loss} | {f"validation/{name}": value for name, value in told.items()}
-
-
-def _step(learner: Learner, state: State) -> dict[str, float]:
-    """Make one optimizer step, count it, and give its figures."""
+def _step(learner: Learner, state: State) -> tuple[dict[str, float], np.ndarray]:
+    """Make one optimizer step, count it, and give its figures and what its rows lost."""
     began = time.perf_counter()
     rows, section, count = learner.train, learner.section, len(learner.train)
     indices = order(count, seed=learner.seed, epoch=state.epoch)[state.row : state.row + section.batch.size].tolist()
@@ -249,31 +216,45 @@ def _step(learner: Learner, state: State) -> dict[str, float]:
     for group in learner.optimizer.param_groups:
         group["lr"] = rate * group["pace"]
     shares = learner.shares(indices)
-    loss, norm, tokens, supervised, micro, told = learn(learner, shares[learner.ranks.rank])
+    learned = learn(learner, shares[learner.ranks.rank])
+    loss, norm = learned.loss, learned.norm
     if not math.isfinite(loss) or (not math.isfinite(norm) and learner.precision.scaler is None):
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
-        named = _not_finite(learner, rows, indices) or [rows.origins[index] for index in indices[:5]]
-        raise TrainingError(
+        named = not_finite(learner, rows, indices) or [rows.origins[index] for index in indices[:5]]
+        raise NotFinite(
             f"{what} at step {state.step + 1}; the last good checkpoint is kept",
             where=f"rows of that step: {', '.join(named)}",
             fix=f"look at these rows; else lower the learning rate (now {rate:.2g}) or set train.max_grad_norm",
+            split="train",
+            step=state.step + 1,
+            figures={"train/loss": loss, "train/grad_norm": norm},
+            rows=learned.rows,
         )
+    moves = learner.details.moves if learner.details and math.isfinite(norm) else None
+    if moves:
+        moves.before(state.step + 1, clipping(section, norm))
     update(learner)
     state.saw(rows.records[index] for index in indices)
     state.shared([len(each) for each in shares])
     clipped = section.max_grad_norm is not None and section.max_grad_norm < norm < math.inf
-    counted = {"rows": len(indices), "tokens": tokens, "learned": supervised, "micro": micro}
+    counted = {"rows": len(indices), "tokens": learned.tokens, "learned": learned.supervised, "micro": learned.micro}
     state.went(**counted, rate=rate, clipped=clipped, of=count)
-    return {
+    learned.rows["step"] = state.step
+    told = learned.figures | (moves.after() if moves else {})
+    figures = {
         "train/loss": loss,
         "train/learning_rate": rate,
         "train/grad_norm": norm if math.isfinite(norm) else 0.0,
-        "train/tokens_per_second": tokens / (time.perf_counter() - began),
+        "train/clipped": float(clipped),
+        "train/learned_tokens": learned.supervised,
+        "train/padding": learned.padding,
+        "train/tokens_per_second": learned.tokens / (time.perf_counter() - began),
         "train/memory_mb": memory_mb(learner.precision.device),
         "train/epoch": state.epoch + state.row / count,
         **({"train/out_of_memory": learner.room.ran_out} if learner.room.ran_out else {}),
         **{f"train/{name}": value for name, value in told.items()},
     }
+    return figures, learned.rows
 
 
 class Learned(NamedTuple):
@@ -285,7 +266,9 @@ class Learned(NamedTuple):
         tokens: Tokens read.
         supervised: Supervised terms.
         micro: Micro-batches.
-        figures: The task's own figures.
+        padding: Share of padding in what the model read.
+        figures: The losses by place and source, the gradient's norm by layers, and the task's own figures.
+        rows: An entry for each row, the step still 0.
     """
 
     loss: float
@@ -293,7 +276,9 @@ class Learned(NamedTuple):
     tokens: int
     supervised: int
     micro: int
+    padding: float
     figures: dict[str, float]
+    rows: np.ndarray
 
 
 def learn(learner: Learner, indices: list[int]) -> Learned:
@@ -309,39 +294,45 @@ def learn(learner: Learner, indices: list[int]) -> Learned:
     precision = learner.precision
     device = precision.device
     parts = learner.together(learner.train, indices)
-    counts = (sum(batch.supervised for batch in parts), sum(batch.tokens for batch in parts))
-    supervised, tokens = map(int, learner.ranks.total(*counts))
+    counts = [(batch.supervised, batch.tokens, batch.ids.numel()) for batch in parts]
+    supervised, tokens, read = map(int, learner.ranks.total(*np.array(counts).reshape(-1, 3).sum(0).tolist()))
+    details = learner.details
 
-    def accumulate(parts: Iterable[tuple[Batch, int]]) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
-        total, sums, micro = torch.zeros((), device=device), dict[str, torch.Tensor](), 0
+    def accumulate(parts: Iterable[tuple[Batch, int]]) -> tuple[torch.Tensor, int, Lost]:
+        total, micro = torch.zeros((), device=device), 0
+        lost = Lost(details is not None)
         for batch, weight in parts:
             with precision.forward():
                 loss = learner.loss(learner.model, batch) * (weight / supervised)
             torch.autograd.backward(precision.scaler.scale(loss) if precision.scaler else loss)
             total += loss.detach()
-            _add(sums, batch, weight)
+            lost.take(batch, weight)
             micro += weight
-        return total, sums, micro
+        return total, micro, lost
 
     learner.optimizer.zero_grad(set_to_none=True)
-    total, sums, micro = fitting(learner, learner.train, indices, in_step(learner, parts), accumulate)
+    total, micro, lost = fitting(learner, learner.train, indices, in_step(learner, parts), accumulate)
     add_up(learner.ranks, learner.weights)
     if precision.scaler:
         precision.scaler.unscale_(learner.optimizer)
-    gradients = [weight.grad for weight in learner.weights if weight.grad is not None]
-    norm = whole(nn.utils.get_total_norm(gradients))
+    moving = [weight for weight in learner.weights if weight.grad is not None]
+    norm, each = total_norm([weight.grad for weight in moving if weight.grad is not None])
     if learner.section.max_grad_norm is not None:
         nn.utils.clip_grads_with_norm_(learner.weights, learner.section.max_grad_norm, norm)
-    values = torch.stack([value.to(total) for value in (total, norm, *sums.values())]).tolist()
-    figures = dict(zip(sums, values[2:], strict=True))
-    summed = learner.ranks.sums({"": values[0], "micro-batches": micro, **figures})
+    figures, losses, norms = to_host({"": total, "norm": norm}, lost, each if details else None)
+    length = figures.pop("norm")
+    places, rows = placed(details.train if details else None, lost.rows, losses)
+    summed, rows = gathered(learner.ranks, {**figures, "micro-batches": micro, **places}, rows)
     loss, micro = summed.pop(""), int(summed.pop("micro-batches"))
-    return Learned(loss, values[1], tokens, supervised, micro, learner.task.figures(summed))
+    told = loss_figures(summed) | learner.task.figures(summed)
+    if details and norms is not None:
+        told |= details.groups.norms(moving, norms)
+    return Learned(loss, length, tokens, supervised, micro, 1 - tokens / max(1, read), told, rows)
 
 
-def _add(sums: dict[str, torch.Tensor], batch: Batch, weight: int) -> None:
-    for name, value in batch.figures.items():
-        sums[name] = sums.get(name, 0) + value * weight
+def clipping(section: TrainSection, norm: float) -> float:
+    """What a gradient of this norm is multiplied by, as :func:`torch.nn.utils.clip_grads_with_norm_` does."""
+    return 1.0 if section.max_grad_norm is None else min(1.0, section.max_grad_norm / (norm + 1e-6))
 
 
 def update(learner: Learner) -> None:
@@ -355,28 +346,19 @@ def update(learner: Learner) -> None:
 
 
 def _evaluate(learner: Learner, state: State, recorder: Records, progress: Progress) -> None:
-    figures = held_out(learner)
+    figures = _measure(learner, state.step, recorder)
     state.held_out.append((state.step, figures["validation/loss"]))
-    recorder.write(state.step, figures)
     progress.advance(state.step, figures)
+
+
+def _measure(learner: Learner, step: int, recorder: Records) -> dict[str, float]:
+    figures, rows = measured(learner, step)
+    recorder.write(step, figures)
+    recorder.rows("validation", rows)
+    return figures
 
 
 def _saves(learner: Learner, state: State) -> bool:
     best = state.best
     new_best = best is not None and best[0] == state.step
     return learner.plan.saves(state.step) or new_best or bool(ended(learner, state))
-
-
-def _not_finite(learner: Learner, rows: Encoded, indices: list[int]) -> list[str]:
-    """Origins of up to five rows whose loss, computed alone, is not finite."""
-    found: list[str] = []
-    with torch.no_grad():
-        for index in indices:
-            (batch,) = learner.batches(rows, [index])
-            with learner.precision.forward():
-                loss = learner.loss(learner.model, batch).item()
-            if not math.isfinite(loss):
-                found.append(rows.origins[index])
-            if len(found) == 5:
-                break
-    return found

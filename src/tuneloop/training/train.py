@@ -7,7 +7,7 @@ going on from the newest good checkpoint, taking the receipts and sealing the tw
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from tuneloop.errors import TrainingError
 from tuneloop.models import Base, Loaded, save_model
 from tuneloop.models.section import ModelSection
 from tuneloop.monitoring.progress import Progress, Silent
-from tuneloop.monitoring.recorder import Recorder, Unrecorded
+from tuneloop.monitoring.recorder import Unrecorded
 from tuneloop.monitoring.section import MonitorSection
 from tuneloop.rows import jsonl
 from tuneloop.store import Dataset, Model, Run, Store, seal
@@ -32,9 +32,9 @@ from tuneloop.training.card import card
 from tuneloop.training.checkpoints import Checkpoints
 from tuneloop.training.continuing import describe, hint, key_of, planned, take_over
 from tuneloop.training.environment import environment
-from tuneloop.training.interrupt import listening
+from tuneloop.training.interrupt import Paused, listening
 from tuneloop.training.job import Job
-from tuneloop.training.lookout import Lookout
+from tuneloop.training.lookout import KEPT, watching
 from tuneloop.training.machine import goes_on, settle
 from tuneloop.training.processes.launch import launch
 from tuneloop.training.processes.ranks import Ranks, joined, started
@@ -42,6 +42,7 @@ from tuneloop.training.randomness import own_randomness, part_ways
 from tuneloop.training.ready import open_to_learn, ready
 from tuneloop.training.receipts import Before, receipts
 from tuneloop.training.section import TrainSection
+from tuneloop.training.signals import Details
 from tuneloop.training.state import State
 from tuneloop.training.threads import own_threads
 
@@ -60,6 +61,7 @@ def train(
     start: Model | None = None,
     others: Mapping[str, Base] | None = None,
     continue_from: str | None = None,
+    pause: float | None = None,
     progress: Progress | None = None,
 ) -> tuple[Run, Model]:
     """Train, or find what was trained before from the same things; go on where an earlier attempt stopped.
@@ -78,6 +80,7 @@ def train(
         others: Other models that the task learns with, by their role.
         continue_from: A stopped run with other options for its steps that this one goes on from: ``latest``, or the
             beginning of the name of its work folder.
+        pause: Share of the steps after which it pauses with its state saved, to go on another time as if it had not.
         progress: Shows how far it is.
 
     Returns:
@@ -87,9 +90,10 @@ def train(
         TrainingError: There is nothing to learn, an option cannot act, or a loss is not finite.
         StoreError: The disk is full or not writable; the last checkpoint is kept.
         Stopped: SIGTERM or Ctrl-C; the state is saved.
+        Paused: It came to where it is to pause; the state is saved.
     """
     former = key_of(store, continue_from) if continue_from else ""
-    job = Job(section, task, model, base, dataset, monitor, store, seed, recipe, start, others or {}, former)
+    job = Job(section, task, model, base, dataset, monitor, store, seed, recipe, start, others or {}, former, pause)
     return carry_out(job, progress or Silent())
 
 
@@ -165,7 +169,7 @@ def train_with(ranks: Ranks, job: Job, progress: Progress) -> tuple[Run, Model]:
         before = Before.of(learner)
         part_ways(job.seed, ranks.rank)
         with job.train.parallel.spread(learner) as sharing:
-            state, reason = _learn(sharing, loaded, job.monitor, folder, progress)
+            state, reason = _learn(sharing, loaded, job, folder, progress)
         proof = receipts(replace(sharing, plan=learner.plan.later(state.shift)), before, state, reason=reason)
         if ranks.first:
             _write_json(folder / "receipts.json", proof)
@@ -220,10 +224,12 @@ def _describe(job: Job, learner: loop.Learner, folder: Path, progress: Progress)
     _tell_dropped(accounts, progress)
 
 
-def _learn(
-    learner: loop.Learner, loaded: Loaded, monitor: MonitorSection, folder: Path, progress: Progress
-) -> tuple[State, str]:
-    """Run the loop from the newest good checkpoint, and leave the best weights in the model."""
+def _learn(learner: loop.Learner, loaded: Loaded, job: Job, folder: Path, progress: Progress) -> tuple[State, str]:
+    """Run the loop from the newest good checkpoint, and leave the best weights in the model.
+
+    Raises:
+        Paused: It came to where it is to pause.
+    """
     checkpoints = Checkpoints(
         folder / "checkpoints",
         model=learner.model,
@@ -239,45 +245,25 @@ def _learn(
         progress.note(f"going on after step {state.step} of {learner.plan.steps}")
     state = state or State(size=learner.section.batch.size, room=learner.room)
     state.goes_on(learner.ranks.count)
-    with listening() as asked:
+    learner = replace(learner, details=Details.of(learner, loaded.tokenizer) if job.monitor.details else None)
+    with listening(job.pause) as asked:
         beside: dict[str, Any] = {"checkpoints": checkpoints, "asked": asked, "progress": progress}
         if learner.ranks.first:
-            with _watching(learner, loaded, monitor, folder, state, progress) as (recorder, look):
+            with watching(learner, loaded, job, folder, state) as (recorder, look):
                 reason = loop.run(learner, state, recorder=recorder, look=look, **beside)
         else:
-            reason = loop.run(learner, state, recorder=Unrecorded(), look=lambda _: None, **beside)
+            reason = loop.run(learner, state, recorder=Unrecorded(), look=lambda *_: None, **beside)
+    if reason == "pause":
+        raise Paused(state.step, learner.plan.steps, folder)
     if state.best and state.best[0] != state.step:
         checkpoints.load_weights(state.best[0])
     return state, reason
 
 
-@contextmanager
-def _watching(
-    learner: loop.Learner, loaded: Loaded, monitor: MonitorSection, folder: Path, state: State, progress: Progress
-) -> Iterator[tuple[Recorder, Callable[[int], None]]]:
-    """Keep the run's signals, and look at them and at the model after every evaluation."""
-    with Recorder(folder / "signals.jsonl", keep=state.signals) as recorder:
-        recorder.history.recipe = {"train": learner.section.model_dump(mode="json")}
-        lookout = Lookout(
-            monitor,
-            recorder.history,
-            loaded=loaded,
-            task=learner.task,
-            precision=learner.precision,
-            folder=folder,
-            step=state.step,
-            progress=progress,
-        )
-        try:
-            yield recorder, lookout.look
-        finally:
-            lookout.close()
-
-
 def _seal_run(folder: Path, job: Job, proof: dict[str, Any], state: State) -> Run:
     names = ["recipe.yaml", "signals.jsonl", "findings.jsonl", "environment.json", "receipts.json"]
     names += ["rows.json", "dropped.jsonl"]
-    names += ["samples.jsonl"] if (folder / "samples.jsonl").exists() else []
+    names += [name for name in KEPT if (folder / name).exists()]
     facts = {
         "steps": state.step,
         "ended": proof["ended"],

@@ -14,10 +14,10 @@ from pydantic import Field, field_validator
 
 from tuneloop.data.augmenters import Augmenter
 from tuneloop.data.languages import language
-from tuneloop.data.varying.asking import Endpoint, Kept, Local, Question
 from tuneloop.data.varying.inputs import changed_inputs, tools
 from tuneloop.data.varying.protected import lost
 from tuneloop.errors import DataError, RecordError
+from tuneloop.models.asking import Endpoint, Kept, Local, Question
 from tuneloop.models.section import ModelSection
 from tuneloop.rows import Record
 

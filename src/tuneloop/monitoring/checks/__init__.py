@@ -61,12 +61,24 @@ def findings(checks: Iterable[Check], history: History) -> list[Finding]:
 def _causes(alarms: list[Check]) -> dict[str, str]:
     """What explains each alarm that another one explains; of two that explain each other the earlier one stands."""
     causes: dict[str, str] = {}
+    present = {check.name for check in alarms}
     for check in alarms:
         for name in check.explains:
-            if name != check.name and causes.get(check.name) != name:
+            if name in present and name not in (check.name, *_before(check.name, causes)):
                 causes.setdefault(name, check.name)
-    return {check.name: causes[check.name] for check in alarms if check.name in causes}
+    return causes
+
+
+def _before(name: str, causes: dict[str, str]) -> list[str]:
+    """The chain of causes behind a check, nearest first."""
+    chain: list[str] = []
+    while name in causes:
+        name = causes[name]
+        chain.append(name)
+    return chain
 
 
 def _because(finding: Finding, cause: str) -> Finding:
-    return msgspec.structs.replace(finding, severity="note", advice=f"it follows from {cause}: mend that first", change="")
+    return msgspec.structs.replace(
+        finding, severity="note", advice=f"it follows from {cause}: mend that first", change=""
+    )

@@ -6,41 +6,59 @@ from typing import final
 
 from pydantic import Field
 
-from tuneloop.monitoring.checks import Check
+from tuneloop.monitoring import trend
+from tuneloop.monitoring.checks import Check, _advice
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
 
 
 @final
 class Underfit(Check):
-    """Neither training nor held-out loss came down from a height by an amount worth the run."""
+    """Neither training nor held-out loss came down from a height by an amount worth the run.
+
+    Where the weights did move, as the sizes of the steps tell, it is a note: the model may know already what there is
+    to learn, and larger steps would not help.
+    """
 
     gain: float = Field(0.02, gt=0, lt=1)
     """Share of the first loss by which it should have fallen."""
     loss: float = Field(0.5, ge=0)
     """Training loss below which there is little left to learn, in nats per token."""
     steps: int = Field(20, ge=2)
-    """Steps of the shortest run that is judged."""
+    """Logged steps of the shortest run that is judged."""
+    moved: float = Field(0.05, gt=0)
+    """Way of all steps together, as a share of the weights, from which on they count as moved."""
 
     def look(self, history: History) -> Finding | None:
         """Compare the first and the last tenth of the training loss, and the held-out losses where there are any."""
-        series = history.series("train/loss")
-        if len(series) < self.steps:
+        series = trend.curve(history, "train/loss")
+        levels = trend.ends([value for _, value in series], least=3)
+        if len(series) < self.steps or levels is None:
             return None
-        width = max(3, len(series) // 10)
-        first = sum(value for _, value in series[:width]) / width
-        last = sum(value for _, value in series[-width:]) / width
-        held_out = history.values("validation/loss")
-        fell = len(held_out) > 1 and min(held_out[1:]) < held_out[0] * (1 - self.gain)
-        rose = last > first * (1 + self.gain)
-        if last < self.loss or fell or rose or last < first * (1 - self.gain):
+        first, last = levels
+        if last.value < self.loss or not self._flat(last - first, first.value) or self._fell(history):
             return None
-        rate = max(history.values("train/learning_rate"), default=0.0)
+        way = trend.way(history)
+        moved = way is not None and way > self.moved
+        advice = "" if moved else _advice.rate(history, 5)
         return Finding(
             "underfit",
-            "warning",
+            "note" if moved else "warning",
             series[0][0],
             series[-1][0],
-            f"training loss went from {first:.3f} to {last:.3f} nats in {series[-1][0]} steps",
-            f"raise the rate: --set train.optimizer.{history.optimizer}.learning_rate={5 * rate:.2g}",
+            f"training loss went from {first.value:.3f} to {last.value:.3f} nats in {series[-1][0]} steps",
+            f"raise the rate{_advice.setting(advice)}"
+            if advice
+            else "the weights moved and the loss did not: the rows teach nothing that the model does not know, or it "
+            "cannot learn them; look at the rows",
+            advice,
+            figures={"first": first.value, "last": last.value},
         )
+
+    def _flat(self, change: trend.Estimate, first: float) -> bool:
+        """Whether a change of the training loss is small, or none that chance would not explain."""
+        return abs(change.value) < self.gain * first or (change.value < 0 and abs(change.z) < 2)
+
+    def _fell(self, history: History) -> bool:
+        series = trend.curve(history, "validation/loss")
+        return len(series) > 1 and min(value for _, value in series[1:]) < series[0][1] * (1 - self.gain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from tuneloop import errors
 from tuneloop.errors import Problem, TrainingError, TuneloopError
 from tuneloop.monitoring.progress import Progress
-from tuneloop.training.interrupt import Stopped
+from tuneloop.training.interrupt import Paused, Stopped
 
 
 class Told(msgspec.Struct, omit_defaults=True):
@@ -24,7 +25,7 @@ class Told(msgspec.Struct, omit_defaults=True):
         number: Units in all, or done; of a stop, the signal.
         figures: What is shown beside; of a stop, its step and all steps; of an end, nothing.
         problems: What, where and fix of each problem of an error.
-        made: Ids of the artifacts, at the end.
+        made: Ids of the artifacts, at the end; of a pause, the work folder.
     """
 
     kind: Literal["start", "advance", "note", "done", "error", "fault"]
@@ -81,6 +82,9 @@ def of_error(error: TuneloopError) -> Told:
     if isinstance(error, Stopped):
         told.number = error.number
         told.figures = {"step": error.step, "steps": error.steps}
+    if isinstance(error, Paused):
+        told.figures = {"step": error.step, "steps": error.steps}
+        told.made = {"folder": str(error.folder)}
     return told
 
 
@@ -93,6 +97,8 @@ def error_of(told: Told) -> TuneloopError:
     """The error that was written down."""
     if told.text == Stopped.__name__ and told.number is not None:
         return Stopped(int(told.figures["step"]), int(told.figures["steps"]), told.number)
+    if told.text == Paused.__name__:
+        return Paused(int(told.figures["step"]), int(told.figures["steps"]), Path(told.made["folder"]))
     kind = getattr(errors, told.text, TrainingError)
     what, where, fix = told.problems[0]
     error: TuneloopError = kind(what, where=where, fix=fix)

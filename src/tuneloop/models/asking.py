@@ -1,7 +1,7 @@
-"""Asking: texts said in other words by a model behind an OpenAI-compatible endpoint, or by one on this machine.
+"""Asking: what a model behind an OpenAI-compatible endpoint answers, or one on this machine.
 
-Answers are kept in the store's cache by the digest of what was asked, so a second run asks nothing twice and gives
-the same rows.
+Rows are said in other words and answers are judged this way. Answers are kept in the store's cache by the digest of
+what was asked, so a second run asks nothing twice and gets the same.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PATIENCE = 5
 """Rows in a row that may go without any answer before the endpoint counts as down."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds before the second try, and most seconds before any."""
+COUNTED = ("prompt_tokens", "completion_tokens")
 LARGEST = 1 << 22
 """Bytes of the largest answer that is read."""
 KEPT = "answered-"
@@ -77,6 +78,34 @@ class Asked(Protocol):
 
 
 @dataclass
+class Cost:
+    """What an endpoint was asked; several threads may add to it.
+
+    Attributes:
+        answers: Requests that were answered.
+        prompt_tokens: Tokens that the endpoint read, as far as it says.
+        completion_tokens: Tokens that it wrote, as far as it says.
+    """
+
+    answers: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    _adding: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, body: bytes) -> None:
+        """Count one answer, as the service sent it."""
+        try:
+            usage = json.loads(body).get("usage") or {}
+        except (ValueError, AttributeError):
+            usage = {}
+        read, wrote = (usage.get(name) if isinstance(usage, dict) else 0 for name in COUNTED)
+        with self._adding:
+            self.answers += 1
+            self.prompt_tokens += read if isinstance(read, int) else 0
+            self.completion_tokens += wrote if isinstance(wrote, int) else 0
+
+
+@dataclass
 class Endpoint:
     """A model behind an OpenAI-compatible endpoint; several threads may ask at once.
 
@@ -87,6 +116,7 @@ class Endpoint:
         timeout: Seconds that one request may take.
         retries: How often a request is tried again.
         sleep: Waits some seconds.
+        cost: What was asked so far.
     """
 
     base_url: str
@@ -95,6 +125,7 @@ class Endpoint:
     timeout: float
     retries: int
     sleep: Callable[[float], None] = time.sleep
+    cost: Cost = field(default_factory=Cost)
     _unanswered: int = field(default=0, init=False)
 
     def ask(self, question: Question) -> str:
@@ -106,7 +137,7 @@ class Endpoint:
             DataError: It will refuse every question: a wrong key, model or address.
         """
         if self._unanswered >= PATIENCE:
-            raise NoAnswer("the endpoint does not answer", where=self.base_url, fix="start it, and prepare again")
+            raise self._silent()
         asked = {
             "model": self.model,
             "messages": question.messages(),
@@ -116,7 +147,9 @@ class Endpoint:
         }
         for attempt in range(self.retries + 1):
             try:
-                answer = _text(self._post(json.dumps(asked).encode()), self.base_url)
+                body = self._post(json.dumps(asked).encode())
+                self.cost.add(body)
+                answer = _text(body, self.base_url)
                 self._unanswered = 0
                 return answer
             except urllib.error.HTTPError as error:
@@ -126,7 +159,11 @@ class Endpoint:
             if attempt < self.retries:
                 self.sleep(max(wait, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt)))
         self._unanswered += 1
-        raise NoAnswer("the endpoint does not answer", where=self.base_url, fix="start it, and prepare again")
+        raise self._silent()
+
+    def _silent(self) -> NoAnswer:
+        fix = "start it, and run the same command again"
+        return NoAnswer("the endpoint does not answer", where=self.base_url, fix=fix)
 
     def _post(self, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json", "User-Agent": "tuneloop"}

@@ -1,0 +1,1 @@
+"""Gates: what a model must reach, judged by its finished report, for CI to stop at."""

@@ -1,0 +1,1 @@
+"""Looking: runs as pages of a local web site, which only reads."""

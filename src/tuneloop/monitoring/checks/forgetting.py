@@ -1,0 +1,80 @@
+"""Forgetting: what the model could do before is lost."""
+
+from __future__ import annotations
+
+from typing import final
+
+from pydantic import Field
+
+from tuneloop.monitoring.checks import Check
+from tuneloop.monitoring.history import History
+from tuneloop.rows import Finding
+
+
+@final
+class Forgetting(Check):
+    """General texts become far less expected than before training, or one source gets worse while others are learned.
+
+    Every tuning costs some of it: a new domain moves the model away from the old one. It is a warning where texts that
+    the model knew have at least doubled in perplexity, and the rise is larger than what was gained on held-out rows.
+    """
+
+    rise: float = Field(0.7, gt=0)
+    """Nats per token by which general texts must have become less expected; 0.7 doubles the perplexity."""
+    mention: float = Field(0.25, gt=0)
+    """Nats per token from which on it is mentioned."""
+    source: float = Field(0.05, gt=0)
+    """Share by which the held-out loss of a source must have risen."""
+
+    def look(self, history: History) -> Finding | None:
+        """Compare general texts before and after, then each source."""
+        general = history.series("general/loss")
+        if len(general) > 1:
+            (first, before), (last, now) = general[0], general[-1]
+            if now - before >= self.mention:
+                return self._general(history, first, last, before, now)
+        return self._sources(history)
+
+    def _general(self, history: History, first: int, last: int, before: float, now: float) -> Finding:
+        held_out = history.values("validation/loss")
+        gained = held_out[0] - held_out[-1] if len(held_out) > 1 else 0.0
+        lost = now - before
+        serious = lost >= self.rise and lost > gained
+        gain = f", while held-out rows gained {gained:.3f}" if held_out else ""
+        return Finding(
+            "forgetting",
+            "warning" if serious else "note",
+            first,
+            last,
+            f"general texts lose {now:.3f} nats per token instead of {before:.3f} before training (+{lost:.3f}){gain}",
+            "learn more slowly, and mix rows of the old kind in",
+            change=slower(history, 5) if serious else "",
+            figures={"before": before, "now": now, "gained": gained},
+        )
+
+    def _sources(self, history: History) -> Finding | None:
+        """Look for a source whose held-out rows got worse from evaluation to evaluation while another one's fell."""
+        sources = {name: series for name, series in history.under("validation/loss/source/").items() if len(series) > 3}
+        fell = [name for name, series in sources.items() if series[-1][1] < series[0][1] * (1 - self.source)]
+        for name, series in sources.items():
+            values = [value for _, value in series]
+            if fell and values[-1] > values[0] * (1 + self.source) and values[-1] >= values[-2] >= values[-3]:
+                return Finding(
+                    "forgetting",
+                    "warning",
+                    series[0][0],
+                    series[-1][0],
+                    f"held-out rows of {name} lose {values[-1]:.3f} nats instead of {values[0]:.3f} before training, "
+                    f"while {fell[0]} gets better",
+                    f"give {name} a larger share of the training rows (share of its source), or learn more slowly",
+                    change=slower(history, 3),
+                    figures={"before": values[0], "now": values[-1]},
+                )
+        return None
+
+
+def slower(history: History, times: float) -> str:
+    """The recipe change that divides the learning rate; empty where the rate is not known."""
+    rate = history.option(f"train.optimizer.{history.optimizer}.learning_rate")
+    rate = rate or max(history.values("train/learning_rate"), default=0.0)
+    return f"train.optimizer.{history.optimizer}.learning_rate={rate / times:.2g}" if rate else ""

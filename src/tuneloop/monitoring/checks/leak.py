@@ -1,0 +1,136 @@
+"""Leak: what is held out was learned from, so the held-out loss says nothing of new rows."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from itertools import pairwise
+from typing import ClassVar, NamedTuple, final
+
+from pydantic import Field
+
+from tuneloop.monitoring.checks import Check
+from tuneloop.monitoring.history import History
+from tuneloop.rows import Finding
+
+
+class _Turn(NamedTuple):
+    """What happens where one epoch ends and the next begins.
+
+    Attributes:
+        step: Last step of the epoch.
+        before: Training loss of the last third of the epoch.
+        drop: By how much the training loss falls at once as rows come again, beyond its trend.
+        noise: Standard error of the drop.
+        held_out: Held-out loss at the end of the epoch.
+    """
+
+    step: int
+    before: float
+    drop: float
+    noise: float
+    held_out: float
+
+
+@final
+class Leak(Check):
+    """Held-out rows that are equal to training rows, or a held-out loss that falls as only rows seen before can.
+
+    Where rows cannot be compared, the curves tell. Rows that come again after an epoch lose less than they would as new
+    ones, so the training loss falls in steps from epoch to epoch, which rows never learned from do not share: the gap
+    between held-out and training loss has to grow by the sum of these steps. If it does not, and held-out rows even
+    lose less than training rows before their next visit, then they were learned from as well.
+    """
+
+    explains: ClassVar[tuple[str, ...]] = ("memorised", "small_data")
+
+    share: float = Field(0.05, gt=0, lt=1)
+    """Share of held-out examples that are equal to a training example, from which on it is a warning."""
+    most: float = Field(0.3, gt=0, le=1)
+    """Share from which on the held-out loss is of no use."""
+    steps: float = Field(0.1, gt=0)
+    """Sum of the falls between epochs, as a share of the training loss, that the curves must show."""
+    errors: float = Field(5.0, gt=0)
+    """Standard errors by which they must show it."""
+
+    def look(self, history: History) -> Finding | None:
+        """Read the share of rows seen before, or look at how both losses go from epoch to epoch."""
+        seen = history.fact("data/validation/seen")
+        if seen is None:
+            return self._behaves(history)
+        if seen <= 0:
+            return None
+        rows = history.fact("data/validation/examples")
+        counted = f"{seen * rows:.0f} of {rows:.0f}" if rows else f"{seen:.0%} of the"
+        apart = history.option("data.split.near") is None and history.option("data.split") is not None
+        return Finding(
+            "leak",
+            "error" if seen >= self.most else "warning" if seen >= self.share else "note",
+            0,
+            history.last.step if history.last else 0,
+            f"{counted} held-out examples ({seen:.0%}) are equal to a training example",
+            "hold out rows that are not learned from: let data.split draw them, near duplicates on one side",
+            change="data.split.near=0.8" if apart else "",
+            figures={"seen": seen},
+        )
+
+    def _behaves(self, history: History) -> Finding | None:
+        turns = _turns(history)
+        if len(turns) < 3:
+            return None
+        first, last = turns[0], turns[-1]
+        between = turns[:-1]
+        total = sum(turn.drop for turn in between)
+        noise = math.hypot(*(turn.noise for turn in between))
+        grown = (last.held_out - last.before) - (first.held_out - first.before)
+        steps = total > max(self.errors * noise, self.steps * first.before)
+        if not steps or grown > 0.25 * total - 2 * noise or last.held_out >= last.before:
+            return None
+        return Finding(
+            "leak",
+            "warning",
+            first.step,
+            last.step,
+            f"over {len(turns)} epochs the training loss fell by {total:.3f} nats (±{noise:.3f}) where rows came again; "
+            f"the held-out loss fell with it, to {last.held_out:.3f}, below the {last.before:.3f} of training rows",
+            "compare the held-out file with the training file: rows that are new cannot fall with rows known by heart",
+            figures={"fell": total, "error": noise, "gap_grown": grown},
+        )
+
+
+def _turns(history: History) -> list[_Turn]:
+    """The ends of epochs at which enough steps were logged and the held-out loss was measured."""
+    at = dict(history.series("train/epoch"))
+    logged = [(at[step], step, value) for step, value in history.series("train/loss") if step in at]
+    ended = int(max(at.values(), default=0.0))
+    thirds: dict[int, list[list[float]]] = {number: [[], [], []] for number in range(ended + 1)}
+    for epoch, _, value in logged:
+        whole = max(0, math.ceil(epoch - 1e-9) - 1)
+        if whole in thirds:
+            thirds[whole][min(2, int(3 * (epoch - whole - 1e-9)))].append(value)
+    levels = {number: [statistics.fmean(part) for part in parts] for number, parts in thirds.items() if all(parts)}
+    turns = []
+    for number, following in pairwise(sorted(levels)):
+        steps = [step for epoch, step, _ in logged if epoch <= number + 1 + 1e-9]
+        held_out = _measured(history, at, number + 1)
+        if following != number + 1 or held_out is None or min(map(len, thirds[number] + thirds[following])) < 3:
+            continue
+        here, there = levels[number], levels[following]
+        trend = ((here[0] - here[2]) + (there[0] - there[2])) / 4
+        noise = math.hypot(_error(thirds[number][2]), _error(thirds[following][0]))
+        turns.append(_Turn(steps[-1], here[2], here[2] - there[0] - trend, noise, held_out))
+    return turns
+
+
+def _error(values: list[float]) -> float:
+    return statistics.stdev(values) / math.sqrt(len(values))
+
+
+def _measured(history: History, at: dict[int, float], epoch: int) -> float | None:
+    """Held-out loss at the end of an epoch, or within a twentieth of an epoch of it."""
+    near = [
+        (abs(at[step] - epoch), value)
+        for step, value in history.series("validation/loss")
+        if step in at and abs(at[step] - epoch) <= 0.05
+    ]
+    return min(near)[1] if near else None

@@ -1,0 +1,77 @@
+"""Rate too low: what the run gained is so little, and so proportional to the rate, that larger steps were safe."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from pydantic import Field
+
+from tuneloop.monitoring import trend
+from tuneloop.monitoring.checks import Check, _advice
+from tuneloop.monitoring.history import History
+from tuneloop.rows import Finding
+
+
+@final
+class RateTooLow(Check):
+    """The held-out loss hardly fell, and each unit of learning rate gained as much at the end as at the start.
+
+    While weights have hardly moved, the loss follows its first-order expansion: it falls in proportion to the sum of
+    the rates so far. A run that learns leaves that line soon, because what is easy is learned first.
+    """
+
+    explains: ClassVar[tuple[str, ...]] = ("underfit", "plateau", "capacity", "label_noise")
+    gain: float = Field(0.02, gt=0, lt=1)
+    """Share of the first held-out loss; a run that gained more is not judged."""
+    off: float = Field(0.15, gt=0, lt=1)
+    """Share of the gain by which an evaluation may lie off the straight line."""
+    errors: float = Field(3.0, gt=0)
+    """Standard errors of the gain, as single rows tell them, that are enough where there are only three evaluations."""
+    moved: float = Field(0.02, gt=0)
+    """Way of all steps together, as a share of the weights, below which it explains a loss that did not change."""
+
+    def look(self, history: History) -> Finding | None:
+        """Compare the held-out losses with a line over the sum of the rates."""
+        held_out = trend.curve(history, "validation/loss")
+        if len(held_out) < 3:
+            return None
+        (first_step, first), (last_step, last) = held_out[0], held_out[-1]
+        fell = (first - last) / first if first > 0 else 1.0
+        if abs(fell) > self.gain:
+            return None
+        way = trend.way(history)
+        if fell > 0 and self._straight(history, held_out):
+            told = "and in proportion to the rate: the same for each unit of it from the first step to the last"
+            factor = min(1000.0, max(3.0, 0.5 / fell))
+        elif way is not None and way < self.moved:
+            told = f"and all steps together moved the weights by at most {way:.1e} of their norm"
+            factor = min(1000.0, max(3.0, 0.5 / way))
+        else:
+            return None
+        advice = _advice.rate(history, factor)
+        return Finding(
+            "rate_too_low",
+            "warning",
+            first_step,
+            last_step,
+            f"held-out loss fell by only {fell:.2%} (from {first:.4f} to {last:.4f}), {told}",
+            f"raise the rate{_advice.setting(advice)}",
+            advice,
+            figures={"fell": fell, "factor": factor},
+        )
+
+    def _straight(self, history: History, held_out: list[tuple[int, float]]) -> bool:
+        """Whether the held-out losses lie on a line over the sum of the rates, and fell by more than chance.
+
+        A single evaluation between the first and the last may lie on it by chance, so single rows have to confirm it.
+        """
+        rates = trend.curve(history, "train/learning_rate")
+        (first_step, first), (last_step, last) = held_out[0], held_out[-1]
+        total, between = sum(rate for _, rate in rates), []
+        for step, loss in held_out[1:-1]:
+            share = sum(rate for at, rate in rates if at <= step) / total if total else 1.0
+            if 0.1 < share < 0.9:
+                between.append(abs((first - loss) / (first - last) - share))
+        change = trend.held_out_change(history, first_step, last_step)
+        real = len(between) > 1 or (change is not None and -change.z > self.errors)
+        return bool(between) and real and max(between) < self.off

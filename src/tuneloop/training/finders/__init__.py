@@ -1,0 +1,1 @@
+"""Finders: short trials on the real rows that propose one option each, and leave nothing behind."""
