@@ -25,21 +25,21 @@ LORA = {"lora": {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0}}
 ALPACA = {"sources": [{"path": "sft_en/alpaca_data-0-3252-英文.json"}], "split": {"validation": 0.05, "test": 0}}
 GRIMM = {"sources": [{"path": "long/grimm/GrimmsFairyTales.txt"}], "split": {"validation": 0.05, "test": 0}}
 SUMS = {"sources": [{"path": "sft_zh/整数加减法.json"}], "split": {"validation": 0.05, "test": 0}}
-SPAM = {
-    "sources": [{"path": "classify/sms_spam/sms.tsv", "columns": {"label": "label", "text": "text"}}],
-    "split": {"validation": 0.1, "test": 0},
+REVIEWS = {
+    "sources": [{"path": "classify/waimai_10k/waimai_10k.csv", "columns": {"text": "review"}}],
+    "split": {"validation": 0.05, "test": 0},
 }
 RATE_TASKS: dict[str, tuple[str, dict[str, Any], Any, Any]] = {
     "stories260K, Alpaca, lora": ("stories260K", ALPACA, LORA, "sft"),
     "stories260K, Alpaca, full": ("stories260K", ALPACA, "full", "sft"),
-    "stories260K, spam, lora": ("stories260K", SPAM, LORA, "text_classification"),
+    "stories260K, reviews, lora": ("stories260K", REVIEWS, LORA, "text_classification"),
     "stories260K, Grimm, full": ("stories260K", GRIMM, "full", "pretrain"),
     "stories260K, sums, lora": ("stories260K", SUMS, LORA, "sft"),
     "babyllama361, Alpaca, lora": ("babyllama361", ALPACA, LORA, "sft"),
     "babyllama361, Alpaca, full": ("babyllama361", ALPACA, "full", "sft"),
     "babyllama361, sums, lora": ("babyllama361", SUMS, LORA, "sft"),
 }
-RANK_TASKS = ("babyllama361, Alpaca, lora", "babyllama361, sums, lora", "stories260K, spam, lora")
+RANK_TASKS = ("babyllama361, Alpaca, lora", "babyllama361, sums, lora", "stories260K, reviews, lora")
 
 
 def recipe(name: str, steps: int) -> dict[str, Any]:

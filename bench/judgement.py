@@ -1,7 +1,7 @@
 """Whether tuneloop knows what is wrong with a run: faulty runs of many kinds, and healthy ones, judged by its checks.
 
 python -m bench.judgement --json judgement.json           # all kinds, three seeds each
-python -m bench.judgement --quick --json judgement.json   # one seed, no advice is tried
+python -m bench.judgement --quick --json judgement.json   # one seed, fewer healthy runs, no advice
 python -m bench.judgement --only leak frozen              # these kinds, with their healthy twins
 python -m bench.judgement --unseen                        # on models and rows that no check was made with
 python -m bench.judgement --kept                          # train only what is not in build/judgement yet
@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ from bench.faulty.judge import ALARMS, Name, chosen, judge
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Judge, print the table, and write the JSON."""
+    """Judge, print the table, and write the JSON; 1 is returned where a run could not be judged at all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one seed, and no advice is tried")
+    parser.add_argument("--quick", action="store_true", help="one seed, fewer healthy runs, and no advice is tried")
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="kinds of faults, healthy settings, or 'healthy'"
     )
@@ -42,17 +43,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(argv)
-    names = chosen(given.only, [1] if given.quick else given.seeds, unseen=given.unseen)
+    seeds = [1] if given.quick else given.seeds
+    names = chosen(given.only, seeds, unseen=given.unseen, quick=given.quick)
     how = {"kept": given.kept, "train": not given.look, "advise": not (given.quick or given.no_advice)}
-    rows = []
+    where, rows = report.machine(), []
     for row in _judged(names, how, given.processes):
         rows.append(row)
         print(line(row), flush=True)
     found = summary(rows)
     print(" ".join(f"{key} {value}" for key, value in found.items() if key != "rows"))
     if given.json:
-        report.write(given.json, found)
-    return 0
+        report.write(given.json, "judgement", found, where)
+    return 0 if given.look or len(rows) == len(names) else 1
 
 
 def _judged(names: list[Name], how: dict[str, bool], processes: int) -> Iterator[dict[str, Any]]:
@@ -61,8 +63,9 @@ def _judged(names: list[Name], how: dict[str, bool], processes: int) -> Iterator
         yield from filter(None, (judge(name, **how) for name in names))
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for healthy in (True, False):
-            jobs = {pool.submit(judge, name, **how): name for name in names if name.healthy == healthy}
+        for seed, calm in product(sorted({name.seed for name in names}), (True, False)):
+            chosen_now = [name for name in names if name.seed == seed and name.healthy == calm]
+            jobs = {pool.submit(judge, name, **how): name for name in chosen_now}
             for job in as_completed(jobs):
                 if error := job.exception():
                     print(f"BROKEN  {jobs[job].folder.name:24} {error!r}", file=sys.stderr)
@@ -76,10 +79,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     Args:
         rows: What :func:`bench.faulty.judge.judge` gave.
     """
-    faulty, healthy = (
-        [row for row in rows if row["kind"] != "healthy"],
-        [row for row in rows if row["kind"] == "healthy"],
-    )
+    healthy = [row for row in rows if row["kind"] == "healthy"]
+    faulty = [row for row in rows if row["kind"] not in ("healthy", "compared")]
     tried = [row for row in faulty if row.get("helped") is not None]
     return {
         "faulty": len(faulty),
@@ -97,12 +98,16 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def line(row: dict[str, Any]) -> str:
     """A row of the table, for the eyes."""
     alarms = " ".join(one["check"] for one in row["findings"] if one["severity"] in ALARMS)
-    if row["kind"] == "healthy":
-        return f"{'ALARM' if row['false_alarm'] else 'ok':7} {row['run']:24} loss {_shown(row['loss'])}  {alarms} {row['error'][:200]}"
-    verdict = "named" if row["named"] else "MISSED"
-    cost = f"loss {_shown(row['loss'])} harm {_shown(row['harm'])}"
-    advised = f" | {row['change']} -> {_shown(row.get('advised_loss'))}" if row.get("change") else ""
-    return f"{verdict:7} {row['run']:24} {cost}  {alarms}{advised} {row['error'][:160]!r}"
+    if row["kind"] == "compared":
+        verdict = "-"
+    elif row["kind"] == "healthy":
+        verdict = "ALARM" if row["false_alarm"] else "ok"
+    else:
+        verdict = "named" if row["named"] else "MISSED"
+    text = f"{verdict:7} {row['run']:22} loss {_shown(row['loss'])} harm {_shown(row.get('harm'))}  {alarms}"
+    if row.get("change"):
+        text += f" | {row['change']} -> {_shown(row.get('advised_loss'))}"
+    return f"{text} {row['error'][:100]!r}" if row["error"] else text
 
 
 def _shown(value: float | None) -> str:

@@ -40,10 +40,7 @@ class Case:
             are learned, as by a script that makes its splits by itself.
         template: A chat template to write beside the recipe.
         measured: The pool whose clean rows it is measured on, where that is not ``source``.
-        own_template: Whether it is measured with the template that its model was saved with, else with that of the
-            base.
         during: What meddles with the training itself.
-        planted: Texts of the rows that the fault sits in, where single rows have it.
     """
 
     setting: str
@@ -56,9 +53,7 @@ class Case:
     validation: list[Row] | None = None
     template: str | None = None
     measured: str = ""
-    own_template: bool = True
     during: During = undisturbed
-    planted: tuple[str, ...] = ()
 
     def with_(self, **options: Any) -> Case:
         """A copy with other options; two underscores stand for a dot."""

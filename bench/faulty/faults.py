@@ -14,6 +14,11 @@ from bench.faulty.rows import Row, draw
 Plant = Callable[[Case], Case]
 
 
+def unprepared(case: Case) -> Case:
+    """The healthy case as its setting has it."""
+    return case
+
+
 @dataclass(frozen=True)
 class Fault:
     """One kind of faulty run.
@@ -24,7 +29,8 @@ class Fault:
         settings: The healthy settings that it is planted in with the seeds 1, 2, 3.
         unseen: Those that it is planted in where no check was made with the runs.
         words: Words of a refusal or a note of the product that name the cause as well.
-        prepare: Changes the healthy case first, for the faulty one and its healthy twin alike.
+        prepare: Changes the healthy case first, for the faulty one and the one it is compared with alike.
+        twin_is_healthy: Whether nothing is wrong with the one it is compared with, besides the missing fault.
     """
 
     plant: Plant
@@ -32,7 +38,8 @@ class Fault:
     settings: tuple[str, str, str]
     unseen: tuple[str, ...]
     words: tuple[str, ...] = ()
-    prepare: Plant = lambda case: case
+    prepare: Plant = unprepared
+    twin_is_healthy: bool = True
 
 
 # --- settings --------------------------------------------------------------------------------
@@ -57,7 +64,7 @@ def _steps(case: Case, rows: int) -> int:
 
 
 def _one_row_a_step(case: Case) -> Case:
-    options = {"train.batch.size": 1, "train.schedule": "constant", case.rate_path: case.rate * 4}
+    options = {"train.batch.size": 1, "train.schedule": "constant", case.rate_path: case.rate * 2}
     options["train.eval_steps"] = max(10, len(case.rows) // 4)
     return case.with_(**options)
 
@@ -110,22 +117,11 @@ def _own_template(case: Case) -> Case:
     teacher.options = {key: value for key, value in case.options.items() if not key.endswith("adapter")}
     teacher = teacher.with_(**{"train.adapter": "full", teacher.rate_path: min(case.rate, 1.5e-3)})
     folder = tuned(teacher, f"templated-{case.setting}-{case.seed}")
-    return replace(case.with_(**{case.rate_path: case.rate / 5, "train.num_train_epochs": 1}), base=str(folder))
+    return replace(case.with_(train__num_train_epochs=1), base=str(folder))
 
 
 def _other_template(case: Case) -> Case:
     return replace(case.with_(), template=spoiled.OTHER_TURNS[case.seed % len(spoiled.OTHER_TURNS)])
-
-
-def _no_end(case: Case) -> Case:
-    return replace(case.with_(), template=spoiled.ENDLESS, own_template=False)
-
-
-def _damage(name: str, change: Callable[..., None]) -> Plant:
-    def plant(case: Case) -> Case:
-        return damaged(case.with_(), name, lambda weights, config: change(weights, config, case.seed))
-
-    return plant
 
 
 def _exploding(case: Case) -> Case:
@@ -145,7 +141,7 @@ def _tiny_start(case: Case) -> Case:
 def _not_finite(case: Case) -> Case:
     faulty = damaged(case.with_(), "nan", lambda weights, config: spoiled.broken_token(weights, config, case.seed))
     place = len(faulty.rows) // 2
-    faulty.rows[place] = spoiled.with_mark(faulty.rows[place], case.base)
+    faulty.rows[place] = spoiled.with_mark(faulty.rows[place])
     return faulty
 
 
@@ -191,7 +187,7 @@ FAULTS = {
     "wrong_labels": Fault(
         _rows(spoiled.some_wrong), ("label_noise",), ("classes", "classes_lora", "full_sums"), ("classes_zh",)
     ),
-    "few_rows": Fault(
+    "epochs_50": Fault(
         _fifty_epochs,
         ("overfit", "small_data", "memorised"),
         ("full_en", "full_zh", "full_sums"),
@@ -204,6 +200,7 @@ FAULTS = {
         ("full_problems", "lora_code"),
         ("leak",),
         _long_enough_to_overfit,
+        twin_is_healthy=False,
     ),
     "not_finite": Fault(
         _not_finite, ("not_finite",), ("full_en", "lora_zh", "texts"), ("lora_code", "texts_grimm"), ("the loss is",)
@@ -226,7 +223,10 @@ FAULTS = {
         _rows(spoiled.truncated), ("truncated",), ("full_en", "full_zh", "lora_en"), ("full_problems", "lora_code")
     ),
     "no_end": Fault(
-        _no_end, ("never_stops",), ("full_en", "full_sums", "full_zh"), ("full_problems", "lora_code"), ("end token",)
+        _during(meddling.endless),
+        ("never_stops",),
+        ("full_en", "full_sums", "full_zh"),
+        ("full_problems", "lora_embedded"),
     ),
     "rank_one": Fault(_rank_one, ("capacity",), ("lora_sums", "lora_en", "lora_sums"), ("lora_embedded", "lora_code")),
     "exploding": Fault(_exploding, ("exploding",), ("full_en", "full_sums", "texts"), ("texts_grimm", "full_problems")),

@@ -1,4 +1,4 @@
-"""Judge one run: what was found in it, whether that is its cause, what the fault costs, and whether the advice helps."""
+"""Judge one run: whether its cause was found, what the fault costs, and whether the advice helps."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from bench.faulty import healthy
 from bench.faulty.case import Case
-from bench.faulty.faults import FAULTS
-from bench.faulty.live import Lived, lived_before, live
+from bench.faulty.faults import FAULTS, unprepared
+from bench.faulty.live import Lived, live, lived_before
 from bench.faulty.look import look
 from tuneloop.rows import Finding
 
@@ -56,7 +56,7 @@ class Name:
 
     def of_twin(self) -> Name:
         """The healthy run to compare a faulty one with."""
-        if FAULTS[self.kind].prepare is _as_it_is:
+        if FAULTS[self.kind].prepare is unprepared:
             return Name("healthy", self.setting, self.seed)
         return Name(self.kind, self.setting, self.seed, twin=True)
 
@@ -69,16 +69,14 @@ class Name:
         return prepared if self.twin else FAULTS[self.kind].plant(prepared)
 
 
-_as_it_is = FAULTS["rate_x100"].prepare
-
-
-def chosen(only: list[str], seeds: list[int], *, unseen: bool) -> list[Name]:
+def chosen(only: list[str], seeds: list[int], *, unseen: bool = False, quick: bool = False) -> list[Name]:
     """The runs to judge: healthy ones first, since faulty ones are compared with them.
 
     Args:
         only: Kinds and settings; all where it is empty.
         seeds: Of those that checks were made with, and seed 3.
         unseen: The runs on other models and rows instead.
+        quick: Of the healthy runs, only those that faulty ones are compared with.
     """
     if unseen:
         seeds = [FIRST_UNSEEN, FIRST_UNSEEN + 1]
@@ -86,7 +84,7 @@ def chosen(only: list[str], seeds: list[int], *, unseen: bool) -> list[Name]:
         Name("healthy", name, seed)
         for name, setting in healthy.SETTINGS.items()
         for seed in seeds
-        if setting.unseen == unseen and (not only or name in only or "healthy" in only)
+        if setting.unseen == unseen and (name in only or "healthy" in only if only else not quick)
     ]
     faulty = [
         Name(
@@ -138,6 +136,8 @@ def judge(name: Name, *, kept: bool, train: bool = True, advise: bool = True) ->
         "loss": _plain(lived.loss),
         "seconds": round(lived.seconds, 1),
     }
+    if name.kind != "healthy" and name.twin and not FAULTS[name.kind].twin_is_healthy:
+        return row | {"kind": "compared"}
     if name.healthy:
         return row | {"false_alarm": any(one.severity in ALARMS for one in found) or bool(lived.error)}
     return (

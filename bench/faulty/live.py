@@ -15,7 +15,6 @@ from bench.faulty.case import Case, write
 from bench.faulty.rows import clean
 
 if TYPE_CHECKING:
-    from tuneloop.models import Loaded
     from tuneloop.recipe import Recipe
     from tuneloop.rows import Record
     from tuneloop.store import Dataset, Model, Store
@@ -78,8 +77,8 @@ def live(case: Case, folder: Path, changes: Sequence[str] = ()) -> Lived:
     began = time.perf_counter()
     try:
         recipe = case.recipe(folder, tuple(changes))
-        dataset = _dataset(case, recipe, store, notes)
-        _keep_origins(case, recipe, dataset, folder)
+        dataset = _dataset(case, recipe, store, notes, split=any(change.startswith("data.") for change in changes))
+        _keep_origins(dataset, folder)
         with case.during(case):
             run, model = tuneloop.train(recipe, store, notes, dataset=dataset)
         lived.seconds = time.perf_counter() - began
@@ -102,12 +101,12 @@ def lived_before(folder: Path) -> Lived | None:
     return Lived(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
-def _dataset(case: Case, recipe: Recipe, store: Store, notes: Notes) -> Dataset:
-    """The recipe's dataset; where the case holds rows out by itself, one of exactly those."""
+def _dataset(case: Case, recipe: Recipe, store: Store, notes: Notes, *, split: bool) -> Dataset:
+    """The recipe's dataset; where the case holds rows out by itself, one of exactly those, unless it shall ``split``."""
     import tuneloop
     from tuneloop.data.prepare import from_records
 
-    if case.validation is None:
+    if case.validation is None or split:
         return tuneloop.prepare(recipe, store, notes)
     learned = _records(case.rows, store, "train")
     held = _records(case.validation, store, "validation")
@@ -126,7 +125,7 @@ def _records(rows: list[dict[str, Any]], store: Store, name: str) -> list[Record
     return list(tuneloop.prepare(recipe, store).records("train"))
 
 
-def _keep_origins(case: Case, recipe: Recipe, dataset: Dataset, folder: Path) -> None:
+def _keep_origins(dataset: Dataset, folder: Path) -> None:
     """Write where the records of each split came from, in the order in which they are encoded."""
     splits = ("train", "validation")
     origins = {split: [[record.id, record.origin] for record in dataset.records(split)] for split in splits}
@@ -155,13 +154,12 @@ def measure(case: Case, recipe: Recipe, model: Model, store: Store) -> float:
     from tuneloop.errors import ModelError
     from tuneloop.evaluation.loss import held_out, said_before
     from tuneloop.models import open_model
+    from tuneloop.models.generate import context_length
 
     records = _records(clean(case.measured or case.source), store, "clean")
     loaded = open_model(model, store)
-    length = min(recipe.train.max_length, loaded.model.config.max_position_embeddings)
+    length = min(recipe.train.max_length, context_length(loaded) or recipe.train.max_length)
     task = recipe.task.fitted(records, model.facts)
-    if not case.own_template:
-        loaded = _with_template_of_base(loaded, case.base)
     reference = None
     if task.reference() is not None:
         before = open_model(model, store, adapter=False)
@@ -170,14 +168,3 @@ def measure(case: Case, recipe: Recipe, model: Model, store: Store) -> float:
         return held_out(loaded, records, task, length, Notes(), reference=reference).loss
     except ModelError:
         return math.inf
-
-
-def _with_template_of_base(loaded: Loaded, base: str) -> Loaded:
-    """The model with the chat template that its base came with."""
-    from dataclasses import replace
-
-    from tuneloop import embedded
-    from tuneloop.models import Tokenizer
-
-    folder = embedded.base() if base == "embedded" else Path(base)
-    return replace(loaded, tokenizer=Tokenizer.load(folder))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -96,7 +95,7 @@ def _made(name: str, make: Callable[[Path], None]) -> Path:
         draft = Path(tempfile.mkdtemp(dir=MADE, prefix=".draft-"))
         make(draft)
         try:
-            os.rename(draft, folder)
+            draft.rename(folder)
         except OSError:  # another process was first
             shutil.rmtree(draft)
     return folder

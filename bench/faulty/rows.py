@@ -140,7 +140,6 @@ POOLS: dict[str, Callable[[], list[Row]]] = {
     "intents": _intents,
     "shakespeare": lambda: _passages("long/tinyshakespeare/input.txt.gz", 300),
     "grimm": lambda: _passages("long/grimm/GrimmsFairyTales.txt", 300),
-    "stories": lambda: _passages("long/tinystories/tinystories_sample.txt", 300),
     "preferred": _preferred,
     "embedded": _embedded,
 }

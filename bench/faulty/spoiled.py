@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +28,6 @@ OTHER_TURNS = (
     "{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}",
 )
 """Templates of other models."""
-ENDLESS = (
-    "{% for message in messages %}{{ '### ' ~ message.role ~ '\\n' ~ message.content ~ '\\n\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '### assistant\\n' }}{% endif %}"
-)
-"""A template that writes nothing behind an answer by which a model could learn to end."""
 
 
 def answer_of(row: Row) -> str:
@@ -85,7 +79,7 @@ def repeated(rows: list[Row], draw: random.Random, *, exactly: bool) -> list[Row
     return many
 
 
-def with_mark(row: Row, base: str) -> Row:
+def with_mark(row: Row) -> Row:
     """The row with a sign in its question that no other row has (see :func:`broken_token`)."""
     key = next(key for key in ("instruction", "text", "prompt") if key in row)
     return {**row, key: SIGN + row[key]}
@@ -118,13 +112,3 @@ def loud_layer(weights: Weights, config: dict[str, Any], seed: int) -> None:
 def tiny_init(weights: Weights, config: dict[str, Any], seed: int) -> None:  # noqa: ARG001
     """Let fresh weights begin so small that hardly any gradient comes through the layers."""
     config["initializer_range"] = (1e-5, 3e-5, 1e-4)[seed % 3]
-
-
-def markers(rows: list[Row], draw: random.Random) -> list[Row]:  # noqa: ARG001
-    """Write the markers of a chat template into the texts, as rows that were rendered twice have them."""
-    return [{**row, "instruction": f"<|im_start|>user\n{row['instruction']}<|im_end|>"} for row in rows]
-
-
-def as_text(row: Row) -> str:
-    """A row in one line."""
-    return json.dumps(row, ensure_ascii=False)

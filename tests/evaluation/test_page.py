@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tuneloop.evaluation import curves, page, summary
+from tuneloop.evaluation import curves, page, verdict
 from tuneloop.evaluation.evaluate import evaluate
 from tuneloop.evaluation.section import EvaluateSection
 from tuneloop.monitoring import proof
@@ -95,8 +95,8 @@ def test_the_page_says_what_report_json_says(made: Path) -> None:
     assert told["verdict"] in text
     for side, scores in told["scores"].items():
         for figure, score in scores.items():
-            assert summary.title(figure) in text
-            assert summary.spoken(figure, score["mean"]) in text, (side, figure)
+            assert verdict.title(figure) in text
+            assert verdict.spoken(figure, score["mean"]) in text, (side, figure)
     for artifact in told["lineage"]:
         assert artifact["id"] in text
     assert {artifact["kind"] for artifact in told["lineage"]} == {"model", "run", "dataset"}

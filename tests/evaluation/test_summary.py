@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tuneloop.evaluation import findings, summary
+from tuneloop.evaluation import findings, verdict
 from tuneloop.evaluation.answers import Answered, request, together
-from tuneloop.evaluation.interval import Mean
+from tuneloop.evaluation.compared import Compared, compare_all
 from tuneloop.evaluation.loss import HeldOut, by_length
 from tuneloop.evaluation.section import EvaluateSection
-from tuneloop.evaluation.summary import Measured
+from tuneloop.evaluation.shown import Shown
+from tuneloop.evaluation.subject import Measured
 from tuneloop.rows import Chat, Message, Record
 from tuneloop.tasks import Example, Question
 
@@ -22,33 +24,59 @@ def both(figure: str, base: float, tuned: float) -> dict[str, Any]:
 
 def test_the_verdict_is_one_plain_sentence() -> None:
     scores = both("exact_match", 0.0, 0.944)
-    assert summary.verdict(scores, ["exact_match"], 180, "test") == "Exact match 0 % → 94 % on 180 held-out rows"
+    assert verdict.verdict(scores, ["exact_match"], 180, "test") == "Exact match 0 % → 94 % on 180 held-out rows"
     assert (
-        summary.verdict(both("rouge_l", 0.1, 1.0), ["rouge_l"], 1, "train") == "ROUGE-L 10 % → 100 % on 1 training row"
+        verdict.verdict(both("rouge_l", 0.1, 1.0), ["rouge_l"], 1, "train") == "ROUGE-L 10 % → 100 % on 1 training row"
     )
-    assert summary.verdict(both("perplexity", 42.123, 13.4), [], 1200, "validation").startswith(
+    assert verdict.verdict(both("perplexity", 42.123, 13.4), [], 1200, "validation").startswith(
         "Perplexity 42.12 → 13.4 "
     )
 
 
 def test_nearly_all_is_not_called_all() -> None:
-    assert summary.spoken("exact_match", 0.998) == "99.8 %"
-    assert summary.spoken("exact_match", 0.002) == "0.2 %"
-    assert summary.spoken("exact_match", 1.0) == "100 %"
-    assert summary.spoken("perplexity", 123456.0) == "123,456"
+    assert verdict.spoken("exact_match", 0.998) == "99.8 %"
+    assert verdict.spoken("exact_match", 0.002) == "0.2 %"
+    assert verdict.spoken("exact_match", 1.0) == "100 %"
+    assert verdict.spoken("perplexity", 123456.0) == "123,456"
 
 
-@pytest.mark.parametrize(("low", "high", "said"), [(0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.2, "unclear")])
-def test_a_difference_counts_only_beyond_chance(low: float, high: float, said: str) -> None:
-    change = {"chrf": Mean((low + high) / 2, low, high, 50)}
-    assert summary.judge(both("chrf", 0.5, 0.5), change, ["chrf"]) == said
+def showing(scores: list[float], losses: list[float], terms: int = 10) -> Shown:
+    return Shown(
+        losses={str(row): (terms * loss, terms) for row, loss in enumerate(losses)},
+        scores={str(row): {"chrf": score} for row, score in enumerate(scores)},
+        answers={str(row): "" for row in range(len(scores))},
+    )
 
 
-def test_without_metrics_the_loss_decides_and_without_base_nobody() -> None:
-    assert summary.judge(both("loss", 2.0, 1.5), {}, []) == "better"
-    assert summary.judge(both("loss", 2.0, 1.999), {}, []) == "unclear"
-    assert summary.judge(both("loss", 2.0, 2.5), {}, []) == "worse"
-    assert summary.judge({"tuned": {}}, {}, []) == ""
+def compared(change: float, by: float = 0.0, **names: Any) -> list[Compared]:
+    """Forty rows of very different difficulty; the tuned model is better by ``change`` on nearly all of them."""
+    base = [(7 * row % 40) / 50 for row in range(40)]
+    noise = [(-1) ** row * 0.01 for row in range(40)]
+    tuned = [score + change + wobble for score, wobble in zip(base, noise, strict=True)]
+    shown = {
+        "base": showing(base, base),
+        "tuned": showing(tuned, [loss + by + wobble for loss, wobble in zip(base, noise, strict=True)], **names),
+    }
+    return compare_all(shown, [("base", "tuned")], ["chrf"], seed=0)
+
+
+@pytest.mark.parametrize(("change", "said"), [(0.02, "better"), (-0.02, "worse"), (0.001, "unclear")])
+def test_a_difference_counts_only_beyond_chance(change: float, said: str) -> None:
+    assert verdict.judge(compared(change), "chrf") == said
+
+
+@pytest.mark.parametrize(("by", "said"), [(-0.02, "better"), (0.02, "worse"), (0.001, "unclear")])
+def test_of_the_loss_less_is_better(by: float, said: str) -> None:
+    assert verdict.judge(compared(0.0, by), "loss") == said
+
+
+def test_without_a_base_nobody_judges() -> None:
+    assert verdict.judge([], "loss") == ""
+
+
+def test_models_that_count_tokens_differently_are_compared_by_row() -> None:
+    assert [each.figure for each in compared(0.0, terms=12)] == ["chrf", "loss/row"]
+    assert [each.figure for each in compared(0.0)] == ["chrf", "loss"]
 
 
 def answered(count: int, finish: str = "stop") -> list[Answered]:
@@ -62,8 +90,21 @@ def said(rows: list[Answered], judged: str = "better", split: str = "test", **ch
         )
     }
     section = EvaluateSection.model_validate({"split": split})
-    found = findings.of_evaluation(section, measured, rows, judged, "exact_match")
+    found = findings.of_evaluation(section, measured, rows, judged, findings.Deciding("exact_match"))
     return {finding.evidence: finding.severity for finding in found}
+
+
+def test_an_unclear_difference_says_how_small_a_one_could_be_seen() -> None:
+    by = findings.deciding(compared(0.0005), "chrf")
+    assert re.fullmatch(r"; with 40 rows, differences below 0\.\d points cannot be seen", by.unseen)
+
+
+def test_rows_that_broke_are_an_error_and_rows_that_stay_wrong_a_warning() -> None:
+    wrong = {"rows": 9, "wrong": ["a:1", "a:2"], "broken": [], "fixed": [], "against": ""}
+    assert [found.severity for found in findings.of_regression(wrong)] == ["warning"]
+    broken = findings.of_regression(wrong | {"broken": ["a:2"], "against": "champion"})
+    assert [(found.severity, found.rows[0]) for found in broken] == [("error", "a:2")]
+    assert findings.of_regression({}) == findings.of_regression(wrong | {"wrong": []}) == []
 
 
 def test_a_good_evaluation_has_nothing_to_complain_of() -> None:

@@ -37,7 +37,7 @@ def recipe(changes: Mapping[str, str], rate: float) -> dict[str, object]:
 
 
 def outcome(resolved: dict[str, object], loss: float, *, findings: list[Finding] | None = None) -> Outcome:
-    """A run of 30 steps with three evaluations, ending at its lowest held-out loss; rows differ, the mean is the loss."""
+    """A run of 30 steps, three evaluations, lowest at its end; rows differ, their mean is the loss."""
     history = History(recipe=resolved)
     for step in range(1, 31):
         history.add(Signal(step, "train/loss", loss + (30 - step) * 0.01, 0.0))

@@ -270,7 +270,7 @@ def test_a_run_that_backed_off_goes_on_as_it_was(
     from tuneloop.training import train as stage
     from tuneloop.training.interrupt import Stopped
 
-    usual, plain = stage.ready, loop._step
+    usual, plain = stage.ready, loop.advance
     fails = True
 
     def short(*args: Any, **told: Any) -> Learner:
@@ -288,10 +288,10 @@ def test_a_run_that_backed_off_goes_on_as_it_was(
         return plain(learner, state)
 
     bench = make_bench(tmp_path / "stopped", tiny_model)
-    monkeypatch.setattr(loop, "_step", stopping)
+    monkeypatch.setattr(loop, "advance", stopping)
     with pytest.raises(Stopped):
         bench.train(section)
-    monkeypatch.setattr(loop, "_step", plain)
+    monkeypatch.setattr(loop, "advance", plain)
     fails = False  # there is memory now: it still goes on as it was
     run, model = bench.train(section)
     assert weights(model) == weights(whole[1])

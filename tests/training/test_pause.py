@@ -35,7 +35,9 @@ def test_a_run_that_paused_twice_is_the_run_that_never_did(
 def test_the_held_out_loss_is_measured_where_it_pauses(bench: Bench) -> None:
     with pytest.raises(Paused) as paused:
         bench.train(section_of(), pause=0.25)
-    assert History.read(paused.value.folder / "signals.jsonl").series("validation/loss")[-1][0] == paused.value.step == 4
+    assert (
+        History.read(paused.value.folder / "signals.jsonl").series("validation/loss")[-1][0] == paused.value.step == 4
+    )
 
 
 def test_a_pause_at_the_end_is_no_pause(bench: Bench) -> None:

@@ -74,9 +74,7 @@ def test_tpe_comes_nearer_than_chance() -> None:
 
 
 def test_tpe_searches_where_parts_decide_what_counts() -> None:
-    space = Space(
-        {"o": ["adamw", "sgd"], "o.adamw.rate": Span(log=(1e-5, 1e-1)), "o.sgd.momentum": Span(float=(0, 1))}
-    )
+    space = Space({"o": ["adamw", "sgd"], "o.adamw.rate": Span(log=(1e-5, 1e-1)), "o.sgd.momentum": Span(float=(0, 1))})
 
     def loss(values: dict[str, Any], share: float) -> float:
         return abs(math.log10(values["o.adamw.rate"]) + 3) if values["o"] == "adamw" else 2 + values["o.sgd.momentum"]

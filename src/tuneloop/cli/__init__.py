@@ -22,10 +22,21 @@ if TYPE_CHECKING:
 _SECTIONS = {
     "Begin": ("demo", "new", "check", "explain", "doctor", "estimate"),
     "The whole life": ("run",),
-    "Act by act": ("prepare", "train", "tune", "improve", "evaluate", "export", "release", "promote", "rollback"),
+    "Act by act": (
+        "prepare",
+        "train",
+        "tune",
+        "improve",
+        "evaluate",
+        "compare",
+        "export",
+        "release",
+        "promote",
+        "rollback",
+    ),
     "Use and learn on": ("chat", "serve", "collect", "retrain"),
     "Versions": ("data", "push", "pull"),
-    "Look": ("watch", "runs", "show", "lineage", "gc"),
+    "Look": ("watch", "ui", "diagnose", "runs", "show", "lineage", "gc"),
 }
 
 _ROOM = "free some space (tuneloop gc removes what no ref reaches), then run the same command again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -107,6 +108,8 @@ def findings(run: Run) -> None:
         click.secho(paragraph(told, 9), fg=colour)
         if finding.advice:
             click.echo(" " * 9 + paragraph(finding.advice, 9))
+        if finding.change:
+            click.echo(f"{' ' * 9}--set {shlex.quote(finding.change)}")
 
 
 def scores(report: Report) -> None:

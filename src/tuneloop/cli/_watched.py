@@ -57,7 +57,7 @@ class Watched(Followed):
         if self.state == "failed":
             return f"failed after {at}{away}"
         if self.state == "stopped":
-            return f"stopped after {at}, {duration(self.silent)} ago; the same command goes on from there{away}"
+            return f"stopped after {at}, {duration(self.silent)} ago; the same command goes on{away}"
         return f"{at}{self._left()}{away}"
 
     def _of(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tuneloop.cli import _options, _told
+from tuneloop.cli._progress import working
 
 
 @click.command("promote")
@@ -21,4 +22,6 @@ def command(recipe: str, what: str | None, why: str, folder: Path) -> None:
     """
     from tuneloop import life
 
-    _told.move(life.promote(_options.name_of(recipe), _options.open_store(folder), what, why=why))
+    with working() as progress:
+        moved = life.promote(_options.name_of(recipe), _options.open_store(folder), what, why=why, progress=progress)
+    _told.move(moved)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tuneloop.cli import _options, _told
+from tuneloop.cli._progress import working
 
 
 @click.command("release")
@@ -23,7 +24,8 @@ def command(recipe: Path, why: str, changes: tuple[str, ...], folder: Path, as_j
     read = _options.read(recipe, changes)
     from tuneloop import life
 
-    made = life.release(read, _options.open_store(folder), why=why)
+    with working() as progress:
+        made = life.release(read, _options.open_store(folder), why=why, progress=progress)
     _told.artifact(made, as_json=as_json)
     if not as_json:
         _told.then(f"tuneloop promote {recipe}{_options.said(folder)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tuneloop.cli import _options, _told
+from tuneloop.cli._progress import working
 
 
 @click.command("rollback")
@@ -21,4 +22,6 @@ def command(recipe: str, why: str, folder: Path) -> None:
     """
     from tuneloop import life
 
-    _told.move(life.rollback(_options.name_of(recipe), _options.open_store(folder), why=why))
+    with working() as progress:
+        moved = life.rollback(_options.name_of(recipe), _options.open_store(folder), why=why, progress=progress)
+    _told.move(moved)

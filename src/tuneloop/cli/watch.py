@@ -94,6 +94,6 @@ def _tell(watched: Watched, every: float) -> None:
         if watched.state != state:
             state = watched.state
             if state in ("stopped", "failed"):
-                click.echo(f"{state} after step {watched.step:,}; still looking (Ctrl-C leaves)")
+                click.echo(f"{state} after step {watched.step:,}; still looking (Ctrl-C leaves)", err=True)
         time.sleep(every)
     click.echo("\n".join(watched.frame()))

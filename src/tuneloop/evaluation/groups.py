@@ -65,7 +65,8 @@ def grouped(
         labels: Whether the references are labels.
         seed: Seed of the intervals.
     """
-    spans = _spans([row.size for row in losses or answered])
+    sizes = {row.record: row.size for row in answered} | {row.record: row.size for row in losses}
+    spans = _spans(list(sizes.values()))
     kinds: dict[str, Callable[[Any], str | None]] = {
         "source": lambda row: source_of(row.origin),
         "writing": lambda row: script(row.prompt) if isinstance(row, Answered) else None,

@@ -47,11 +47,13 @@ def render(told: dict[str, Any]) -> str:
 
 
 def hero(told: dict[str, Any]) -> dict[str, Any]:
-    """The one figure that the page opens with, of each model that has it."""
+    """The one figure that the page opens with, of base and tuned model where they have it."""
     figure, scores = told["lead"], told["scores"]
     return {
         "figure": figure,
-        "sides": {side: scores[side][figure]["mean"] for side in scores if figure in scores[side]},
+        "sides": {
+            side: scores[side][figure]["mean"] for side in ("base", "tuned") if figure in scores.get(side, {})
+        },
     }
 
 

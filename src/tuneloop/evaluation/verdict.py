@@ -76,7 +76,9 @@ def difference(figure: str, value: float) -> str:
         >>> difference("exact_match", 0.94), difference("loss", -0.5)
         ('+94 points', '−0.500')
     """
-    return signed(100 * value, " points") if is_share(figure) else signed(value, "", 3)
+    if not is_share(figure):
+        return signed(value, "", 3)
+    return signed(100 * value, " points", 1 if 0 < abs(value) < 0.0995 else 0)
 
 
 def signed(value: float, unit: str, digits: int | None = None) -> str:

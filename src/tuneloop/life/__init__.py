@@ -34,6 +34,7 @@ Example::
 
 from __future__ import annotations
 
+from tuneloop.life.finding import find_batch, find_rank, find_rate
 from tuneloop.life.improving import Improved, improve, of_run
 from tuneloop.life.learning import Life, collect, retrain, run
 from tuneloop.life.making import SILENT, evaluate, export, load, prepare, train
@@ -48,6 +49,9 @@ __all__ = [
     "collect",
     "evaluate",
     "export",
+    "find_batch",
+    "find_rank",
+    "find_rate",
     "improve",
     "lineage",
     "load",

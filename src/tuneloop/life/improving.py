@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -75,7 +76,7 @@ def improve(recipe: Recipe, store: Store, progress: Progress = SILENT, *, datase
         recipe.improve,
         attempt,
         half=partial(_half, recipe, store, progress, dataset),
-        sources=tuple(recipe.improve.sources),
+        sources=_nearest(recipe, rows, store, progress) if dataset is None else (),
         data=dataset is None,
         journal=partial(diary.write, folder),
         progress=progress,
@@ -122,6 +123,20 @@ def _attempt(
         model=model.id,
         seconds=time.monotonic() - began,
     )
+
+
+def _nearest(recipe: Recipe, rows: Dataset, store: Store, progress: Progress) -> tuple[str, ...]:
+    """The sources that may be added, those whose words are most like the held-out rows' first."""
+    from tuneloop.data.likeness import likeness
+    from tuneloop.data.prepare import prepare as stage
+
+    near: dict[str, float] = {}
+    for path in recipe.improve.sources:
+        alone = load(recipe.spelled(), [f"data.sources={json.dumps([path])}", "data.split.like=null"]).data
+        offered = stage(alone, store, seed=recipe.seed, folder=recipe.folder, progress=progress)
+        near[path] = likeness(offered.records("train"), rows.records("validation"))
+        progress.note(f"{path}: {near[path]:.2f} of 1 near the held-out rows, by their words")
+    return tuple(sorted(near, key=lambda path: -near[path]))
 
 
 def _half(

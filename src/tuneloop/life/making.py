@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,14 @@ def trained(
     """
     from tuneloop.data.card.asked import overdue
     from tuneloop.models import find_base
+    from tuneloop.monitoring.tracking import send_apart
     from tuneloop.training.train import train as stage
 
     dataset = dataset or prepare(recipe, store, progress)
     if over := overdue(dataset):
         progress.note(f"{over.evidence}; {over.advice}")
-    return stage(
+    began = time.time()
+    run, model = stage(
         recipe.train,
         task=recipe.task,
         model=recipe.model,
@@ -118,6 +121,9 @@ def trained(
         others=recipe.task.others(folder=recipe.folder, store=store),
         progress=progress,
     )
+    if run.manifest.created >= began:
+        send_apart(store, run, recipe.monitor.trackers, progress)
+    return run, model
 
 
 def evaluate(

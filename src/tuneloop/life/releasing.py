@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tuneloop.errors import StoreError
+from tuneloop.life.making import SILENT
+from tuneloop.monitoring.progress import Progress
+from tuneloop.monitoring.tracking import mirror
 from tuneloop.recipe import Recipe
 from tuneloop.store import Bundle, Model, Move, Release, Report, Store
 from tuneloop.store.digest import of_value
@@ -27,6 +30,7 @@ def release(
     report: Report | None = None,
     bundle: Bundle | None = None,
     why: str = "release",
+    progress: Progress = SILENT,
 ) -> Release:
     """Declare a model fit to be served, with the report and bundle that speak for it; it becomes the challenger.
 
@@ -37,6 +41,7 @@ def release(
         report: Its report; by default the latest one, if it is of this model.
         bundle: Its bundle; by default the latest one, if it is of this model.
         why: The reason, kept in the ref's log.
+        progress: Told where a tracker that the recipe names could not be told.
 
     Raises:
         StoreError: There is no model, it is damaged, or it learned from rows that were forgotten on request.
@@ -57,10 +62,13 @@ def release(
             (folder / "release.json").write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
             made = store.seal(Release, folder, parents=parents, key=key, facts={"name": recipe.name})
     roles.give("challenger", made, why=why)
+    mirror(store, recipe.name, progress)
     return made
 
 
-def promote(recipe: Recipe | str, store: Store, what: str | None = None, *, why: str = "promote") -> Move:
+def promote(
+    recipe: Recipe | str, store: Store, what: str | None = None, *, why: str = "promote", progress: Progress = SILENT
+) -> Move:
     """Make a release (or a model) the champion: the one that is served.
 
     Args:
@@ -68,6 +76,7 @@ def promote(recipe: Recipe | str, store: Store, what: str | None = None, *, why:
         store: The store.
         what: The release's or model's name or id; by default the challenger.
         why: The reason, kept in the ref's log.
+        progress: Told where a tracker that the recipe names could not be told.
 
     Raises:
         StoreError: There is no such release, it is damaged, or it learned from rows that were forgotten on request.
@@ -77,10 +86,12 @@ def promote(recipe: Recipe | str, store: Store, what: str | None = None, *, why:
     if not isinstance(chosen, (Release, Model)):
         raise StoreError(f"{chosen.id} is a {chosen.kind}", where="promote", fix="name a release or a model")
     fit(store, chosen.id, "promote")
-    return store.refs.move(f"{name}/champion", chosen.id, why=why)
+    moved = store.refs.move(f"{name}/champion", chosen.id, why=why)
+    mirror(store, name, progress)
+    return moved
 
 
-def rollback(recipe: Recipe | str, store: Store, *, why: str = "") -> Move:
+def rollback(recipe: Recipe | str, store: Store, *, why: str = "", progress: Progress = SILENT) -> Move:
     """Give the championship back to who had it before.
 
     Raises:
@@ -88,7 +99,9 @@ def rollback(recipe: Recipe | str, store: Store, *, why: str = "") -> Move:
     """
     name = recipe if isinstance(recipe, str) else recipe.name
     fit(store, store.refs.before(f"{name}/champion"), "rollback")
-    return store.refs.rollback(f"{name}/champion", why=f"rollback: {why}" if why else "rollback")
+    moved = store.refs.rollback(f"{name}/champion", why=f"rollback: {why}" if why else "rollback")
+    mirror(store, name, progress)
+    return moved
 
 
 def serve(recipe: Recipe, store: Store, name: str | None = None, ready: Callable[[str], None] | None = None) -> None:

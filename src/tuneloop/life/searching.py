@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tuneloop.tuning.trials import Order, Outcome
 
 _HELD_OUT = "validation/loss"
+_LEAN: dict[str, Any] = {"details": False, "samples": 0, "sample_prompts": (), "general_texts": None}
+"""What is not watched of a trial whose score does not need it."""
 _ASIDE = ("name", "tune", "monitor", "evaluate", "export", "serve", "feedback")
 """Sections that do not change what is learned."""
 
@@ -110,7 +112,7 @@ def attempt(order: Order) -> Outcome:
     began = time.monotonic()
     given: dict[str, Any] = {"trial": order.trial, "share": order.share}
     try:
-        recipe = _changed(order.context["recipe"], Path(order.context["folder"]), order.values)
+        recipe = _lean(_changed(order.context["recipe"], Path(order.context["folder"]), order.values), order)
     except RecipeError as error:  # these values do not go together
         return Outcome(**given, failure=error.problems[0].what)
     try:
@@ -122,7 +124,8 @@ def attempt(order: Order) -> Outcome:
         fatal = (type(error).__name__, problem.what, problem.where, problem.fix)
         return Outcome(**given, failure=problem.what, fatal=fatal)
     except TuneloopError as error:
-        return Outcome(**given, failure=error.problems[0].what, seconds=time.monotonic() - began)
+        left = _left(recipe, Store(order.context["store"]))
+        return Outcome(**given, failure=error.problems[0].what, work=left, seconds=time.monotonic() - began)
     return Outcome(**given, **found, seconds=time.monotonic() - began)
 
 
@@ -147,6 +150,24 @@ def _attempted(recipe: Recipe, order: Order) -> dict[str, Any]:
 
 def _changed(values: Mapping[str, Any], folder: Path, changes: Mapping[str, Any]) -> Recipe:
     return load(values, [f"{path}={flow(value)}" for path, value in changes.items()]).at(folder)
+
+
+def _lean(recipe: Recipe, order: Order) -> Recipe:
+    """The recipe watched no closer than the score needs; what is learned does not depend on it."""
+    if order.context["metric"] != _HELD_OUT and "/" in order.context["metric"]:
+        return recipe
+    return recipe.model_copy(update={"monitor": recipe.monitor.model_copy(update=_LEAN)}).at(recipe.folder)
+
+
+def _left(recipe: Recipe, store: Store) -> str:
+    """Name of the work folder that a training which failed has left, found by the recipe that is kept in it."""
+    import yaml
+
+    mine = recipe.spelled()
+    for kept in (store.root / "work").glob("*/recipe.yaml"):
+        if yaml.safe_load(kept.read_text(encoding="utf-8")) == mine:
+            return kept.parent.name
+    return ""
 
 
 def _prepared(recipe: Recipe, store: Store) -> Dataset:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-_TELLING = ("data.", "model.", "task.", "train.", "seed")
+_TELLING = ("train.", "model.", "task.", "data.", "seed")
 _MOST = 3
 
 
@@ -38,11 +38,7 @@ def differences(recipes: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[st
         [('train.batch.size', ['8', '16'])]
     """
     options = [flat(recipe) for recipe in recipes]
-    places: dict[str, int] = {}
-    for path in dict.fromkeys(path for each in options for path in each):
-        for above in _above(path):
-            places.setdefault(above, len(places))
-    paths = sorted({path for each in options for path in each}, key=lambda path: [places[at] for at in _above(path)])
+    paths = _ordered(options)
     rows = [(path, [each.get(path, "") for each in options]) for path in paths]
     return [(path, values) for path, values in rows if len(set(values)) > 1]
 
@@ -56,15 +52,34 @@ def apart(options: Sequence[Mapping[str, str]]) -> list[list[str]]:
     Example:
         >>> apart([{"train.batch.size": "8", "seed": "1"}, {"train.batch.size": "16", "seed": "1"}])
         [['batch.size=8'], ['batch.size=16']]
+        >>> apart([{"train.adapter.full": "{}"}, {"train.adapter.lora.r": "8", "train.adapter.lora.lora_alpha": "16"}])
+        [['adapter=full'], ['adapter=lora']]
     """
-    paths = dict.fromkeys(path for each in options for path in each if path.startswith(_TELLING))
+    paths = [path for path in _ordered(options) if path.startswith(_TELLING)]
     telling = [path for path in paths if len({each.get(path) for each in options}) > 1]
-    return [[_brief(path, each[path]) for path in telling if path in each][:_MOST] for each in options]
+    telling.sort(key=lambda path: next(place for place, section in enumerate(_TELLING) if path.startswith(section)))
+    everywhere = [{above for path in each for above in _above(path)} for each in options]
+    shared = set.intersection(*everywhere) if everywhere else set()
+    found = [dict.fromkeys(_brief(path, each[path], shared) for path in telling if path in each) for each in options]
+    return [list(words)[:_MOST] for words in found]
 
 
-def _brief(path: str, value: str) -> str:
-    name = ".".join(path.split(".")[-2:])
-    return name if value == "{}" else f"{name}={value}"
+def _brief(path: str, value: str, shared: Collection[str]) -> str:
+    """An option in a word; of a part that only some of the recipes have, the part's name."""
+    keys = path.split(".")
+    if path not in shared:
+        depth = next(length for length in range(1, len(keys) + 1) if ".".join(keys[:length]) not in shared)
+        return "=".join(keys[max(0, depth - 2) : depth])
+    return f"{'.'.join(key for key in keys[-2:] if not key.isdigit())}={value}"
+
+
+def _ordered(options: Sequence[Mapping[str, str]]) -> list[str]:
+    """The paths of several recipes in the order of the first that has each, what belongs together kept together."""
+    places: dict[str, int] = {}
+    for path in dict.fromkeys(path for each in options for path in each):
+        for above in _above(path):
+            places.setdefault(above, len(places))
+    return sorted({path for each in options for path in each}, key=lambda path: [places[at] for at in _above(path)])
 
 
 def _above(path: str) -> list[str]:

@@ -61,8 +61,12 @@ class Looking:
         self._server.run(sockets=[self._listener])
 
     def stop(self) -> None:
-        """End it."""
+        """End it, from another thread."""
         self._server.should_exit = True
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._listener.close()
 
 
 def _listen(port: int | None) -> socket.socket:

@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tuneloop.looking import curves, figures
-from tuneloop.looking.differences import apart, differences
+from tuneloop.looking.differences import apart, differences, flat
 from tuneloop.looking.shelf import Brief, Shelf
 from tuneloop.looking.texts import texts
 from tuneloop.monitoring import page, proof
 from tuneloop.monitoring.followed import Followed
 from tuneloop.monitoring.history import History
+from tuneloop.monitoring.plots import smooth
 
 DOCUMENTS = {"dataset": "card.html", "report": "report.html", "study": "report.html"}
 """The whole page that artifacts of a kind have in the store."""
@@ -77,12 +78,12 @@ class Pages:
         """Several runs beside each other; those that are not there are left out."""
         told = [each for id in ids if (each := self.shelf.with_run(id, lambda one: _run(one, language)))]
         labels = _labels(told)
+        words = apart([flat(each["yaml"]) for each in told])
         rows = differences([each["yaml"] for each in told])
         lines = _side_by_side(told, texts(language))
         query = urlencode([("run", each["id"]) for each in told])
-        return self._render(
-            "compare", language, explicit, runs=told, labels=labels, differing=rows, lines=lines, query_runs=query
-        )
+        shown = {"runs": told, "labels": labels, "words": words, "differing": rows, "lines": lines}
+        return self._render("compare", language, explicit, **shown, query_runs=query)
 
     def compared(self, ids: Sequence[str], language: str) -> dict[str, Any]:
         """The charts of several runs."""
@@ -185,7 +186,7 @@ def _run(followed: Followed, language: str) -> dict[str, Any]:
         "share": followed.share,
         "held": held[-1][1] if held else None,
         "best": min(held, key=lambda point: (point[1], point[0])) if held else None,
-        "train": curves.smooth(history.series("train/loss"))[-1:],
+        "train": smooth(history.series("train/loss"))[-1:],
         "speed": history.latest("train/tokens_per_second"),
         "memory": history.latest("train/memory_mb"),
         "base": figures.base(followed.recipe),
@@ -215,7 +216,7 @@ def _labels(told: Sequence[dict[str, Any]]) -> list[str]:
     names = [each["name"] for each in told]
     if len(set(names)) == len(names):
         return names
-    return [f"{each['name']} · {figures.short(each['id'])}" for each in told]
+    return [figures.short(each["id"]) for each in told]
 
 
 def _side_by_side(told: Sequence[dict[str, Any]], say: Callable[..., str]) -> list[dict[str, Any]]:

@@ -124,7 +124,7 @@ class Shelf:
     def _follow(self, id: str) -> Followed | None:
         followed = self._followed.get(id)
         if followed is None:
-            found = next(((p, places) for places in self.roots for p in places.all() if p.id == id), None)
+            found = self._find(id)
             if found is None:
                 return None
             followed = self._followed[id] = Followed(*found)
@@ -133,6 +133,15 @@ class Shelf:
             self._followed.popitem(last=False)
         followed.look()
         return followed
+
+    def _find(self, id: str) -> tuple[Place, Places] | None:
+        """Where a run lies; a run that was sealed since is found under the name of its work folder too."""
+        for places in self.roots:
+            there = {place.id: place for place in places.all()}
+            place = there.get(id) or places.sealed(id)
+            if place is not None:
+                return place, places
+        return None
 
     def _brief(self, place: Place, places: Places) -> Brief:
         key = (place.names, place.manifest is None and _size(place.folder / SIGNALS))

@@ -214,18 +214,17 @@ class Followed:
         """What the checks see: as written at the end, or seen now while it goes on; root causes first."""
         if self.state != "running":
             return self._written()
-        taken, version, found = self._found
-        if version != self.version and time.monotonic() >= taken:
-            began = time.monotonic()
-            found = self._seen()
-            now = time.monotonic()
-            self._found = (now + 10 * (now - began), self.version, found)  # looking takes a tenth of the time at most
+        due, version, found = self._found
+        if version != self.version and time.monotonic() >= due:
+            found, cost = self._seen()
+            self._found = (time.monotonic() + 10 * cost, self.version, found)  # a tenth of the time at most
         return found
 
     def _written(self) -> list[Finding]:
         return list(_rows(self.folder / "findings.jsonl", Finding))
 
-    def _seen(self) -> list[Finding]:
+    def _seen(self) -> tuple[list[Finding], float]:
+        """What the checks see now, and the seconds that it took."""
         from tuneloop.monitoring.checks import findings
         from tuneloop.monitoring.section import MonitorSection
 
@@ -233,9 +232,10 @@ class Followed:
             section = MonitorSection.model_validate(self._recipe.get("monitor") or {})
         except ValueError:  # a recipe of another version: every check there is, as by default
             section = MonitorSection()
+        began = time.monotonic()
         self.history.train_rows = RowLosses.read(self.folder / "row_losses.train.bin")
         self.history.validation_rows = RowLosses.read(self.folder / "row_losses.validation.bin")
-        return findings(section.checks, self.history)
+        return findings(section.checks, self.history), time.monotonic() - began
 
     def samples(self) -> list[dict[str, Any]]:
         """The model's answers to the sample prompts, in the order of writing: step, prompt, answer and more."""

@@ -112,6 +112,8 @@ class Recorder:
         Raises:
             StoreError: The disk is full or the file cannot be written.
         """
+        if not len(entries):
+            return
         if split not in self._rows:
             self._rows[split] = RowLossFile(path_of(self.path.parent, split))
         self._rows[split].write(entries)

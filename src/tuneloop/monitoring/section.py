@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tuneloop.monitoring.checks import Check
+from tuneloop.monitoring.trackers import Tracker
 from tuneloop.parts import OneOf, Section, find, names
 
 
@@ -15,6 +16,8 @@ class MonitorSection(Section):
 
     checks: list[OneOf[Check]] = Field(default_factory=lambda: [find(Check, name)() for name in names(Check)])
     """What is looked for in the curves; by default everything there is."""
+    trackers: list[OneOf[Tracker]] = Field(default_factory=list)
+    """Where the figures go besides the run's own file: ``mlflow``, ``tensorboard``; by default nowhere."""
     log_steps: int = Field(1, ge=1)
     """Optimizer steps between lines of the log."""
     details: bool = True

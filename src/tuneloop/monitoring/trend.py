@@ -44,7 +44,7 @@ class Estimate(NamedTuple):
             return math.copysign(math.inf, self.value) if self.value else 0.0
         return self.value / self.error
 
-    def __sub__(self, other: Estimate) -> Estimate:  # type: ignore[override]
+    def __sub__(self, other: Estimate) -> Estimate:
         return Estimate(self.value - other.value, math.hypot(self.error, other.error))
 
 

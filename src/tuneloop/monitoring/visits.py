@@ -38,15 +38,16 @@ class Visits:
     @property
     def counts(self) -> np.ndarray:
         """How often each row was met, ``(rows,)``."""
-        counts: np.ndarray = (self.step >= 0).sum(axis=0)
-        return counts
+        import numpy as np
+
+        return np.asarray((self.step >= 0).sum(axis=0))
 
     @property
     def last(self) -> np.ndarray:
         """What each row lost when it was met last, ``(rows,)``."""
         import numpy as np
 
-        return self.loss[self.counts - 1, np.arange(len(self.rows))]
+        return np.asarray(self.loss[self.counts - 1, np.arange(len(self.rows))])
 
 
 def visits(losses: RowLosses) -> Visits:
@@ -148,8 +149,10 @@ def memory(history: History) -> Memory | None:
     if len(late) < 2:
         return None
     size, last = history.option("train.batch.size"), history.series("train/epoch")[-1][0]
-    examples = history.fact("data/train/examples") or (last * size / epoch if size else None)
-    return Memory(level(late), Estimate(held_out[-1][1], 0.0), epoch, examples)
+    known = history.fact("data/train/examples")
+    if known is None and size:
+        known = last * float(size) / epoch
+    return Memory(level(late), Estimate(held_out[-1][1], 0.0), epoch, known)
 
 
 def ends_at(history: History, step: int) -> str:
@@ -159,4 +162,4 @@ def ends_at(history: History, step: int) -> str:
     if history.option("train.max_steps"):
         return f"train.max_steps={step}"
     epoch = next((value for at, value in history.series("train/epoch") if at >= step), None)
-    return f"train.num_train_epochs={max(epoch, 0.1):.2g}" if epoch is not None else f"train.max_steps={step}"
+    return f"train.num_train_epochs={max(epoch, 0.1):.1f}" if epoch is not None else f"train.max_steps={step}"

@@ -65,7 +65,8 @@ class Dataset(Artifact):
 class Run(Artifact):
     """One training: the resolved recipe, what was measured, what was found, and its last state.
 
-    Files: ``recipe.yaml``, ``signals.jsonl``, ``findings.jsonl``, ``environment.json``, ``receipts.json``.
+    Files: ``recipe.yaml``, ``signals.jsonl``, ``findings.jsonl``, ``environment.json``, ``receipts.json``; where there
+    are some, ``row_losses.train.bin``, ``row_losses.validation.bin``, ``samples.jsonl`` and ``general.json``.
     """
 
     kind: ClassVar[str] = "run"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from tuneloop.models import Loaded
 from tuneloop.monitoring.checks import findings
+from tuneloop.monitoring.following import following
 from tuneloop.monitoring.recorder import Recorder
 from tuneloop.monitoring.row_losses import RowLosses, path_of
 from tuneloop.monitoring.section import MonitorSection
+from tuneloop.monitoring.trackers import About
 from tuneloop.rows import jsonl
 from tuneloop.store.disk import writing
 from tuneloop.training import samples
@@ -92,7 +94,8 @@ class Lookout:
         for finding in findings(self.section.checks, self.history):
             if finding.severity in ("warning", "error") and finding.check not in self._told:
                 self._told.add(finding.check)
-                self.learner.progress.note(f"{finding.check}: {finding.evidence}; {finding.advice}")
+                change = f" (--set {finding.change})" if finding.change else ""
+                self.learner.progress.note(f"{finding.check}: {finding.evidence}; {finding.advice}{change}")
 
     def broke(self, error: NotFinite) -> None:
         """Show the checks the figures that are no numbers; lines of JSON cannot hold them.
@@ -150,7 +153,11 @@ def watching(
         StoreError: Something cannot be written.
     """
     going_on = state.step or None
-    with Recorder(folder / "signals.jsonl", keep=state.signals, step=going_on) as recorder:
+    about = About(str(job.recipe.get("name", "")), job.key, str(job.store.root.absolute()), job.recipe)
+    with (
+        Recorder(folder / "signals.jsonl", keep=state.signals, step=going_on) as recorder,
+        following(job.monitor.trackers, about, folder),
+    ):
         sections = {"train": learner.section.model_dump(mode="json"), "task": job.task.spelled()}
         recorder.history.recipe = job.recipe | sections
         if going_on is None:

@@ -59,7 +59,7 @@ from tuneloop.training.signals.failure import NotFinite
 from tuneloop.training.signals.norms import total_norm
 from tuneloop.training.state import Room, State
 
-__all__ = ["Learner", "Stopped", "held_out", "learn", "run", "update"]
+__all__ = ["Learner", "Stopped", "advance", "held_out", "learn", "run", "update"]
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def run(
         look(0, False)
     learner.model.train()
     while not (reason := ended(learner, state) or asked.paused(state.step, plan.steps)):
-        figures, rows = _step(learner, state)
+        figures, rows = advance(learner, state)
         recorder.rows("train", rows)
         if state.step % plan.log_steps == 0 or state.step == plan.steps:
             recorder.write(state.step, figures)
@@ -206,7 +206,7 @@ def ended(learner: Learner, state: State) -> str:
     return ""
 
 
-def _step(learner: Learner, state: State) -> tuple[dict[str, float], np.ndarray]:
+def advance(learner: Learner, state: State) -> tuple[dict[str, float], np.ndarray]:
     """Make one optimizer step, count it, and give its figures and what its rows lost."""
     began = time.perf_counter()
     rows, section, count = learner.train, learner.section, len(learner.train)

@@ -118,13 +118,17 @@ class Samples:
         length = context_length(self.loaded)
         for record in islice(dataset.records("validation") if count else (), LOOKED_AT):
             question = self._task.question(record, self.loaded.tokenizer)
-            if question is None or (length is not None and len(question.prompt) + LONGEST > length):
-                continue
-            if self._task.choices or len(self.loaded.tokenizer.text_ids(question.reference)) <= LONGEST // 2:
+            if question and (self._task.choices or self._short(question, length)):
                 found.append(Prompt(question.shown, question.prompt, question.reference, question))
             if len(found) == count:
                 break
         return found
+
+    def _short(self, question: Question, length: int | None) -> bool:
+        """Whether an answer like the right one, or twice as long, fits behind the question."""
+        if length is not None and len(question.prompt) + LONGEST > length:
+            return False
+        return len(self.loaded.tokenizer.text_ids(question.reference)) <= LONGEST // 2
 
     def _question(self, content: Content) -> Question | None:
         return self._task.question(Record.of(content, origin="monitor.sample_prompts"), self.loaded.tokenizer)

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from tuneloop.tuning.importance import importance
@@ -18,7 +19,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLORS = "viridis_r"
+FEWEST = 4
+"""Trials of the smallest contour."""
+CHINESE = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "SimHei",
+    "Droid Sans Fallback",
+)
+"""Fonts with Chinese letters that systems bring."""
 DOT, BEST, PAUSED = "#1d4ed8", "#c2410c", "#94a3b8"
 
 
@@ -41,15 +55,24 @@ def pictures(trials: Sequence[Trial], section: TuneSection) -> Iterator[tuple[st
         with _sheet(height=1.2 + 0.4 * len(shares)) as (figure, png):
             _importance(figure.subplots(), shares)
             yield "importance", png()
-    paths = list(shares) or list(section.space)
-    with _sheet(width=max(6.0, 1.9 * (len(paths) + 1))) as (figure, png):
-        _parallel(figure, scored, section, [path for path in section.space if path in paths])
+    with _sheet(width=max(6.0, 1.9 * (len(section.space) + 1))) as (figure, png):
+        _parallel(figure, scored, section, list(section.space))
         yield "parallel", png()
-    pair = [path for path in paths if sum(path in trial.values for trial in scored) >= 4][:2]
-    if len(pair) == 2:
+    pair = _pair(list(shares), scored)
+    if pair is not None:
         with _sheet(width=6.5, height=5) as (figure, png):
-            _contour(figure, scored, section, pair[0], pair[1])
+            _contour(figure, scored, section, *pair)
             yield "contour", png()
+
+
+def _pair(paths: list[str], trials: list[Trial]) -> tuple[str, str] | None:
+    """The first two dimensions, in the order of their importance, that both vary among the trials that have both."""
+    for first, second in combinations(paths, 2):
+        here = [trial for trial in trials if first in trial.values and second in trial.values]
+        kinds = [{str(trial.values[path]) for trial in here} for path in (first, second)]
+        if len(here) >= FEWEST and min(map(len, kinds)) > 1:
+            return first, second
+    return None
 
 
 @contextmanager
@@ -75,16 +98,14 @@ def _families() -> list[str]:
     from matplotlib import font_manager
 
     known = {font.name for font in font_manager.fontManager.ttflist}
-    chinese = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei")
-    chinese = (*chinese, "PingFang SC", "Microsoft YaHei", "SimHei", "Droid Sans Fallback", "AR PL UMing CN")
-    return ["DejaVu Sans", *(name for name in chinese if name in known)]
+    return ["DejaVu Sans", *(name for name in CHINESE if name in known)]
 
 
 def _history(axes: Axes, trials: list[Trial], section: TuneSection) -> None:
     """Scores in the order of trials, those of paused trials pale, and the best so far of the others."""
     done, paused = [t for t in trials if t.ended], [t for t in trials if not t.ended]
-    axes.scatter([t.number for t in paused], [t.score for t in paused], s=16, color=PAUSED, label="paused on its way")
-    axes.scatter([t.number for t in done], [t.score for t in done], s=22, color=DOT, label="trained to the end")
+    for some, size, color, label in ((paused, 16, PAUSED, "paused on its way"), (done, 22, DOT, "trained to the end")):
+        axes.scatter([t.number for t in some], [t.score or 0.0 for t in some], s=size, color=color, label=label)
     best, lead = math.inf, []
     for trial in done:
         best = min(best, section.sign * (trial.score or 0.0))
@@ -107,13 +128,13 @@ def _parallel(figure: Figure, trials: list[Trial], section: TuneSection, paths: 
 
     axes = figure.subplots()
     order = sorted(trials, key=lambda trial: -section.sign * (trial.score or 0.0))
-    colors = matplotlib.colormaps[COLORS]
+    colors = matplotlib.colormaps["viridis"]
     for rank, trial in enumerate(order):
-        shade = 1 - rank / max(1, len(order) - 1)
+        shade = 1 - rank / max(1, len(order) - 1)  # the worst pale, the best dark
         heights = [_height(section.space[path], trial.values[path]) if path in trial.values else None for path in paths]
         spots = [(place, height) for place, height in enumerate(heights) if height is not None]
         width = 2.4 if rank == len(order) - 1 else 1.0
-        color = BEST if rank == len(order) - 1 else colors(0.1 + 0.8 * shade)
+        color = BEST if rank == len(order) - 1 else colors(0.85 * shade)
         axes.plot(*zip(*spots, strict=True), color=color, linewidth=width, alpha=0.9, marker="o", markersize=3)
     axes.set_xticks(range(len(paths)), [_short(path, paths) for path in paths])
     axes.set_yticks([])
@@ -134,12 +155,13 @@ def _contour(figure: Figure, trials: list[Trial], section: TuneSection, first: s
     here = [trial for trial in trials if first in trial.values and second in trial.values]
     x = np.array([_height(section.space[first], trial.values[first]) for trial in here])
     y = np.array([_height(section.space[second], trial.values[second]) for trial in here])
-    score = np.array([trial.score for trial in here], dtype=float)
+    low = min(share for trial in trials for share, _ in trial.scores)
+    score = np.array([trial.at(low) for trial in here], dtype=float)
     side = np.linspace(-0.05, 1.05, 80)
     across, up = np.meshgrid(side, side)
     weight = 1 / ((across[..., None] - x) ** 2 + (up[..., None] - y) ** 2 + 4e-3) ** 1.5
     surface = (weight * score).sum(-1) / weight.sum(-1)
-    filled = axes.contourf(across, up, surface, levels=12, cmap=COLORS if section.sign > 0 else "viridis")
+    filled = axes.contourf(across, up, surface, levels=12, cmap="viridis" if section.sign > 0 else "viridis_r")
     figure.colorbar(filled, label=section.metric)
     axes.scatter(x, y, s=18, color="white", edgecolor="black", linewidth=0.6)
     best = int((score * section.sign).argmin())
@@ -147,6 +169,8 @@ def _contour(figure: Figure, trials: list[Trial], section: TuneSection, first: s
     axes.set_xticks(*_split(_ticks(section.space[first])))
     axes.set_yticks(*_split(_ticks(section.space[second])))
     _label(axes, first, second)
+    if low < 1:
+        axes.set_title(f"after {low:.0%} of the training, where all trials came", fontsize=9, loc="left")
     axes.grid(visible=False)
 
 
@@ -184,7 +208,11 @@ def _split(ticks: list[tuple[float, str]]) -> tuple[list[float], list[str]]:
 
 
 def _short(path: str, others: Sequence[str]) -> str:
-    """The last word of a path, with the one before where that alone is not clear."""
+    """The last words of a path: as many as tell it from the others, and two where the last is ``size``."""
     words = path.split(".")
-    alike = sum(other.endswith(f".{words[-1]}") for other in others)
-    return words[-1] if alike < 2 and words[-1] != "size" else ".".join(words[-2:])
+    fewest = 2 if words[-1] == "size" else 1
+    for count in range(fewest, len(words)):
+        ending = ".".join(words[-count:])
+        if sum(other.endswith(f".{ending}") for other in others) < 2:
+            return ending
+    return path

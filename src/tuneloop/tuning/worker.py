@@ -53,8 +53,11 @@ def named(name: str) -> Score:
 
 def _listen(orders: SimpleQueue[Order]) -> None:
     """Pass orders on; at the end of the pipe let the training at hand save its state, and leave."""
-    for line in sys.stdin.buffer:
-        orders.put(msgspec.json.decode(line, type=Order))
+    rest = b""
+    while data := os.read(0, 1 << 16):  # a buffered reader would be locked when the process ends
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            orders.put(msgspec.json.decode(line, type=Order))
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os._exit(1)

@@ -82,7 +82,7 @@ function layout(chart) {
     yaxis: heat ? { ...axis, autorange: "reversed", type: "category", showgrid: false } : { ...axis, nticks: 6, tickformat: large(chart) ? ",d" : "~g" },
     hovermode: heat ? "closest" : "x unified",
     hoverlabel: { bgcolor: colour("card"), bordercolor: grid, font: { color: colour("ink") } },
-    showlegend: !heat && chart.series.length > 1,
+    showlegend: !heat && chart.series.length > 1 && !place.classList.contains("plain"), // a page may have one for all
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 }, bgcolor: "rgba(0,0,0,0)" },
     shapes,
     annotations,

@@ -46,16 +46,17 @@ def findings(checks: Iterable[Check], history: History) -> list[Finding]:
         history: The run's figures.
 
     Returns:
-        At most one finding a check; errors, warnings, notes, good news.
+        At most one finding a check; errors, warnings, notes, good news, and of each what explains most first.
     """
     checks = list(checks)
     seen = {check.name: finding for check in checks if (finding := check.look(history)) is not None}
     alarms = [check for check in checks if check.name in seen and seen[check.name].severity in ("warning", "error")]
     causes = _causes(alarms)
+    reach = {check.name: len(check.explains) for check in checks}
     told = [_because(finding, causes[name]) if name in causes else finding for name, finding in seen.items()]
     if len(causes) < len(alarms):
         told = [finding for finding in told if finding.severity != "good"]
-    return sorted(told, key=lambda finding: _RANKS[finding.severity])
+    return sorted(told, key=lambda finding: (_RANKS[finding.severity], -reach[finding.check]))
 
 
 def _causes(alarms: list[Check]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, final
 from pydantic import Field
 
 from tuneloop.monitoring import trend
-from tuneloop.monitoring.checks import Check, _advice
+from tuneloop.monitoring.checks import Check
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
 
@@ -59,7 +59,7 @@ class Capacity(Check):
             last_step,
             f"with rank {rank} the training loss settled at {last.value:.3f} and the held-out loss at {end:.3f}: "
             f"the second half of the run brought {max(0.0, half - end):.3f} of {first - end:.3f} nats",
-            f"give the adapter a higher rank, in all layers{_advice.setting(change)}",
+            "give the adapter a higher rank, in all layers",
             change,
             figures={"rank": float(rank), "train": last.value, "held_out": end},
         )

@@ -32,7 +32,8 @@ class Dead(Check):
         if len(norms) >= self.steps and max(norms) == 0:
             return self._found(losses, f"the gradient is exactly 0 in all {len(norms)} logged steps", len(norms))
         held_out = [value for _, value in trend.curve(history, "validation/loss")]
-        if len(held_out) > 1 and len(set(held_out)) == 1 and losses[-1][0] > 1:
+        exact = held_out and held_out[0] != round(held_out[0], 4)  # what was rounded may well be equal
+        if exact and len(held_out) > 2 and len(set(held_out)) == 1:
             told = f"the held-out loss is {held_out[0]:.6g} in all {len(held_out)} evaluations, to the last digit"
             return self._found(losses, told, len(held_out))
         if parts:

@@ -48,7 +48,7 @@ class Diverging(Check):
             series[place][0],
             series[-1][0],
             f"training loss rose from {low.value:.3f} (about step {series[place][0]}) to {now.value:.3f}",
-            f"lower the rate{_advice.setting(advice)}",
+            "lower the rate",
             advice,
             figures={"lowest": low.value, "last": now.value, "z": change.z},
         )

@@ -56,11 +56,13 @@ class Exploding(Check):
     def _found(
         self, history: History, first: int, last: int, told: str, layer: str, figures: dict[str, float]
     ) -> Finding:
-        loose = history.option("train") is not None and history.option("train.max_grad_norm") is None
-        change = "train.max_grad_norm=1.0" if loose and not layer else _advice.rate(history, 1 / 3)
-        what = "clip the gradient" if change.startswith("train.max") else "lower the rate"
-        look = f"look at the weights of {layer}: it is far louder than the others; and " if layer else ""
-        advice = f"{look}{what}{_advice.setting(change)}"
+        if layer:
+            change = _advice.length(history, 2)
+            advice = f"look at the base's weights: what comes out of {layer} is far too loud, and takes long to unlearn"
+        elif history.option("train") is not None and history.option("train.max_grad_norm") is None:
+            change, advice = "train.max_grad_norm=1.0", "clip the gradient"
+        else:
+            change, advice = _advice.rate(history, 1 / 3), "lower the rate"
         return Finding("exploding", "warning", first, last, told, advice, change, figures=figures)
 
     def _calm(self, series: list[tuple[int, float]]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 from pydantic import Field
@@ -15,12 +16,17 @@ from tuneloop.rows import Finding
 class Forgetting(Check):
     """General texts become far less expected than before training, or one source gets worse while others are learned.
 
-    Every tuning costs some of it: a new domain moves the model away from the old one. It is a warning where texts that
-    the model knew have at least doubled in perplexity, and the rise is larger than what was gained on held-out rows.
+    Every tuning costs some of it: the further away the new rows are, the more. It is a warning where texts that the
+    model knew have at least doubled in perplexity, and far more was lost there than was gained on held-out rows.
     """
 
     rise: float = Field(0.7, gt=0)
     """Nats per token by which general texts must have become less expected; 0.7 doubles the perplexity."""
+    price: float = Field(4.0, gt=0)
+    """How many times what was gained on held-out rows must have been lost on general texts, both in nats per token;
+    half as many where hardly anything is left."""
+    left: float = Field(0.25, ge=0, lt=1)
+    """Share of what the model knew of general texts, against knowing nothing but its vocabulary, that is hardly any."""
     mention: float = Field(0.25, gt=0)
     """Nats per token from which on it is mentioned."""
     source: float = Field(0.05, gt=0)
@@ -37,9 +43,11 @@ class Forgetting(Check):
 
     def _general(self, history: History, first: int, last: int, before: float, now: float) -> Finding:
         held_out = history.values("validation/loss")
-        gained = held_out[0] - held_out[-1] if len(held_out) > 1 else 0.0
+        gained = held_out[0] - min(held_out) if held_out else 0.0
         lost = now - before
-        serious = lost >= self.rise and lost > gained
+        words = history.fact("model/vocabulary")
+        little = words is not None and math.log(words) - now < self.left * (math.log(words) - before)
+        serious = lost >= max(self.rise, (self.price / 2 if little else self.price) * gained)
         gain = f", while held-out rows gained {gained:.3f}" if held_out else ""
         return Finding(
             "forgetting",

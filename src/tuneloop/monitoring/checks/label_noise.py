@@ -125,7 +125,7 @@ class LabelNoise(Check):
             )
         chance = math.sqrt(max(clear * (1 - clear), 0.0) / max(1.0, examples / 4))
         if clear - 2 * chance > self.clear and clear >= self.evenly * unclear and lowest > 0.4 * entropy:
-            told = f"{clear:.0%} of the clearest texts have another label than their words say, {unclear:.0%} of the others"
+            told = f"{clear:.0%} of the clearest texts have a label that their words deny, {unclear:.0%} of the rest"
             return _Seen(told, {"clear_wrong": clear, "unclear_wrong": unclear}, single=True)
         return None
 

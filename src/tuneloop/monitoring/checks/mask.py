@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -39,8 +39,8 @@ class Mask(Check):
                 history,
                 "error",
                 share,
-                f"only {learned:.0f} of {tokens:.0f} training tokens ({share:.2%}) are learned: less than an answer a row",
-                "mark what is to be learned: give the answers the role assistant, and take learn: false out of the rows",
+                f"only {learned:.0f} of {tokens:.0f} training tokens ({share:.2%}) are learned: no whole answers",
+                "mark what is to be learned: answers need the role assistant, and no learn: false",
                 change=""
                 if history.option(f"task.{task}.learn_from") != "last"
                 else f"task.{task}.learn_from=assistant",
@@ -62,7 +62,14 @@ class Mask(Check):
         return rows is not None and sorted(rows.terms.tolist())[len(rows) // 2] <= 1
 
     def _told(
-        self, history: History, severity: str, share: float, evidence: str, advice: str, *, change: str
+        self,
+        history: History,
+        severity: Literal["warning", "error"],
+        share: float,
+        evidence: str,
+        advice: str,
+        *,
+        change: str,
     ) -> Finding:
         last = history.last.step if history.last else 0
-        return Finding("mask", severity, 0, last, evidence, advice, change=change, figures={"learned_share": share})  # type: ignore[arg-type]
+        return Finding("mask", severity, 0, last, evidence, advice, change=change, figures={"learned_share": share})

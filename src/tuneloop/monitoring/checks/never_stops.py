@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -58,6 +58,8 @@ class NeverStops(Check):
         now, first = series[-1][1], series[0][1]
         if now >= self.probability or now >= self.contrast * early or now > 2 * first:
             return None
+        if not _fell(history.values("validation/loss")) or _fell(history.values("validation/loss/end")):
+            return None
         return self._told(
             history,
             "warning",
@@ -70,7 +72,7 @@ class NeverStops(Check):
     def _told(
         self,
         history: History,
-        severity: str,
+        severity: Literal["warning", "error"],
         evidence: str,
         advice: str,
         *,
@@ -78,4 +80,9 @@ class NeverStops(Check):
         change: str = "",
     ) -> Finding:
         last = history.last.step if history.last else 0
-        return Finding("never_stops", severity, 0, last, evidence, advice, change=change, figures=figures)  # type: ignore[arg-type]
+        return Finding("never_stops", severity, 0, last, evidence, advice, change=change, figures=figures)
+
+
+def _fell(losses: list[float]) -> bool:
+    """Whether a loss came down by more than a twentieth: what does not come down yet may still do so."""
+    return len(losses) > 1 and losses[-1] < 0.95 * losses[0]

@@ -35,7 +35,7 @@ class NotFinite(Check):
             step,
             max(entry[0] for entry in broken),
             f"{name} is {value} at step {step}, and {len(broken)} logged figures are no numbers",
-            f"{cause}{_advice.setting(change)}",
+            f"{cause}",
             change,
             self._rows(history, step),
             {"figures": float(len(broken))},

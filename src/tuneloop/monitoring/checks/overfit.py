@@ -56,8 +56,7 @@ class Overfit(Check):
             last_step,
             f"held-out loss rose from {best:.3f} (step {best_step}) to {last:.3f} (step {last_step}) "
             f"while training loss fell from {then:.3f} to {now:.3f}",
-            f"the model of step {best_step} is kept; {'end there' if best_step else 'learn slower'}"
-            f"{_advice.setting(advice)}, or add rows",
+            f"the model of step {best_step} is kept; {'end there' if best_step else 'learn slower'}, or add rows",
             advice,
             figures={"best": best, "last": last, "z": change.z, "train": now},
         )

@@ -47,7 +47,7 @@ class Plateau(Check):
             early[0],
             series[-1][0],
             f"held-out loss was {early[1]:.3f} at step {early[0]} and no lower than {late[1]:.3f} after it",
-            f"let the rate fall, or end sooner{_advice.setting(change)}",
+            "let the rate fall, or end sooner",
             change,
             figures={"early": early[1], "late": late[1]},
         )

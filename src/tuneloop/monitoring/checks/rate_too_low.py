@@ -22,7 +22,10 @@ class RateTooLow(Check):
 
     explains: ClassVar[tuple[str, ...]] = ("underfit", "plateau", "capacity", "label_noise")
     gain: float = Field(0.02, gt=0, lt=1)
-    """Share of the first held-out loss; a run that gained more is not judged."""
+    """Share of the first held-out loss; a run that gained more is not judged, or half as much where the sizes of the
+    steps are not known."""
+    stride: float = Field(0.05, gt=0, lt=1)
+    """Share of a good step's size that no step may reach, where sizes are known."""
     off: float = Field(0.15, gt=0, lt=1)
     """Share of the gain by which an evaluation may lie off the straight line."""
     errors: float = Field(3.0, gt=0)
@@ -37,17 +40,19 @@ class RateTooLow(Check):
             return None
         (first_step, first), (last_step, last) = held_out[0], held_out[-1]
         fell = (first - last) / first if first > 0 else 1.0
-        if abs(fell) > self.gain:
+        strides = [value for _, value in trend.curve(history, "train/update_ratio") if value > 0]
+        good = _advice.stride(history)
+        if abs(fell) > (self.gain if strides else self.gain / 2) or max(strides, default=0.0) > self.stride * good:
             return None
         way = trend.way(history)
         if fell > 0 and self._straight(history, held_out):
             told = "and in proportion to the rate: the same for each unit of it from the first step to the last"
-            factor = min(1000.0, max(3.0, 0.5 / fell))
+            factor = 0.5 / fell
         elif way is not None and way < self.moved:
-            told = f"and all steps together moved the weights by at most {way:.1e} of their norm"
-            factor = min(1000.0, max(3.0, 0.5 / way))
+            told, factor = f"and all steps together moved the weights by at most {way:.1e} of their norm", 0.5 / way
         else:
             return None
+        factor = min(1000.0, max(3.0, good / max(strides) if strides else factor))
         advice = _advice.rate(history, factor)
         return Finding(
             "rate_too_low",
@@ -55,7 +60,7 @@ class RateTooLow(Check):
             first_step,
             last_step,
             f"held-out loss fell by only {fell:.2%} (from {first:.4f} to {last:.4f}), {told}",
-            f"raise the rate{_advice.setting(advice)}",
+            "raise the rate",
             advice,
             figures={"fell": fell, "factor": factor},
         )

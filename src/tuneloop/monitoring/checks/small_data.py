@@ -26,6 +26,8 @@ class SmallData(Check):
     """Loss of seen rows as a share of that of held-out rows, below which more of the same rows teaches nothing."""
     errors: float = Field(4.0, gt=0)
     """Standard errors by which it must lie below."""
+    rise: float = Field(0.02, ge=0)
+    """Share by which the held-out loss must have ended above its lowest point."""
     early: float = Field(0.7, gt=0, le=1)
     """Share of the run within which the held-out loss was lowest."""
 
@@ -37,7 +39,7 @@ class SmallData(Check):
         series = history.series("validation/loss")
         best, lowest = min(series, key=lambda entry: entry[1])
         last, now = series[-1]
-        if found.share(self.errors) >= self.share or best > self.early * last:
+        if found.share(self.errors) >= self.share or best > self.early * last or now < lowest * (1 + self.rise):
             return None
         return Finding(
             "small_data",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -55,7 +55,7 @@ class Truncated(Check):
     def _told(
         self,
         history: History,
-        severity: str,
+        severity: Literal["note", "warning"],
         evidence: str,
         advice: str,
         *,
@@ -63,4 +63,4 @@ class Truncated(Check):
         change: str = "",
     ) -> Finding:
         last = history.last.step if history.last else 0
-        return Finding("truncated", severity, 0, last, evidence, advice, change=change, figures=figures)  # type: ignore[arg-type]
+        return Finding("truncated", severity, 0, last, evidence, advice, change=change, figures=figures)

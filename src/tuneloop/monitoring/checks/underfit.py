@@ -11,6 +11,10 @@ from tuneloop.monitoring.checks import Check, _advice
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
 
+_MOVED = (
+    "the weights moved and the loss did not: the model knows what the rows teach, or cannot learn it; look at the rows"
+)
+
 
 @final
 class Underfit(Check):
@@ -47,17 +51,14 @@ class Underfit(Check):
             series[0][0],
             series[-1][0],
             f"training loss went from {first.value:.3f} to {last.value:.3f} nats in {series[-1][0]} steps",
-            f"raise the rate{_advice.setting(advice)}"
-            if advice
-            else "the weights moved and the loss did not: the rows teach nothing that the model does not know, or it "
-            "cannot learn them; look at the rows",
+            "raise the rate" if advice else _MOVED,
             advice,
             figures={"first": first.value, "last": last.value},
         )
 
     def _flat(self, change: trend.Estimate, first: float) -> bool:
-        """Whether a change of the training loss is small, or none that chance would not explain."""
-        return abs(change.value) < self.gain * first or (change.value < 0 and abs(change.z) < 2)
+        """Whether the training loss surely changed by little: by less than the gain, noise allowed for."""
+        return abs(change.value) + 2 * change.error < 2 * self.gain * first and abs(change.value) < self.gain * first
 
     def _fell(self, history: History) -> bool:
         series = trend.curve(history, "validation/loss")

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from pydantic import Field
 
 from tuneloop.monitoring import trend
-from tuneloop.monitoring.checks import Check, _advice
+from tuneloop.monitoring.checks import Check
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
 
@@ -74,8 +74,8 @@ class Vanishing(Check):
     def _advice(self, history: History) -> tuple[str, str]:
         if history.option("model.init") == "random":
             change = "model.init=pretrained"
-            return change, f"the first weights are too small: begin with trained ones{_advice.setting(change)}"
+            return change, "the first weights are too small: begin with trained ones"
         if history.option("train.precision") in ("fp16", "bf16"):
             change = "train.precision=fp32"
-            return change, f"small gradients are lost in few bits{_advice.setting(change)}"
+            return change, "small gradients are lost in few bits"
         return "", "the weights that learn are cut off from the loss: look at the base model's weights, layer by layer"

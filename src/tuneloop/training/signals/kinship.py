@@ -22,6 +22,8 @@ LEAST = 60
 """Examples that must be there to say anything."""
 ASKED = 60
 """Answers whose own question is looked for among all others."""
+ALIKE = 0.9
+"""Share of a question that another must hold to be all but the same."""
 FOLDS = 5
 Pair = tuple[frozenset[Any], frozenset[Any]]
 
@@ -44,20 +46,24 @@ def of_answers(rows: Encoded) -> dict[str, float]:
 
     Returns:
         ``kinship``: the mean over rows of (shared with the own question - shared with another one), and its ``error``;
-        ``strangers``: about which share of answers belongs to the question of another row and not to its own. Nothing
-        where there are too few rows.
+        ``strangers``: about which share of answers belongs to the question of another row and not to its own;
+        ``near_repeated``: the share of examples with the answer of an earlier one behind all but the same question.
+        Nothing where there are too few rows.
     """
     pairs = _pairs(rows)
-    if len(pairs) < LEAST or len({question for question, _ in pairs}) < len(pairs) / 2:
+    if len(pairs) < LEAST:
         return {}
     known = Counter(gram for question, answer in pairs for gram in question | answer)
     weight = {gram: math.log(len(pairs) / count) for gram, count in known.items()}
+    near = {"near_repeated": _repeated(pairs, weight)}
+    if len({question for question, _ in pairs}) < len(pairs) / 2:
+        return near  # few questions with many answers each: any answer belongs to most of them
     own = np.array([_shared(answer, question, weight) for question, answer in pairs])
     steps = np.random.default_rng(0).integers(1, len(pairs), (4, len(pairs)))
     places = (np.arange(len(pairs)) + steps) % len(pairs)
     other = np.array([[_shared(pairs[row][1], pairs[at][0], weight) for row, at in enumerate(by)] for by in places])
     more = own - other.mean(axis=0)
-    return {
+    return near | {
         "kinship": float(more.mean()),
         "kinship/error": float(more.std(ddof=1) / math.sqrt(len(more))),
         **_strangers(pairs, weight, own, other),
@@ -76,6 +82,18 @@ def _strangers(pairs: list[Pair], weight: dict[Any, float], own: np.ndarray, oth
     exchanged = [any(_shared(pairs[row][1], question, weight) >= like_kin for question, _ in pairs) for row in asked]
     found = sum(exchanged) / max(1, len(exchanged))
     return {"strangers": min(1.0, 2 * found) * len(strangers) / len(own)}  # half of the kin share less than the median
+
+
+def _repeated(pairs: list[Pair], weight: dict[Any, float]) -> float:
+    """The share of examples whose answer stood before, behind a question that holds this one or is held by it."""
+    before: dict[frozenset[Any], list[frozenset[Any]]] = {}
+    again = 0
+    for question, answer in pairs:
+        known = before.setdefault(answer, [])
+        held = (max(_shared(question, one, weight), _shared(one, question, weight)) for one in known[-ASKED:])
+        again += any(share > ALIKE for share in held)
+        known.append(question)
+    return again / len(pairs)
 
 
 def _pairs(rows: Encoded) -> list[Pair]:
@@ -165,7 +183,7 @@ def _read(rows: Encoded, chosen: np.ndarray, label: np.ndarray, names: int) -> n
         base = np.log(count[:, 0] + 0.5) + np.log1p(-present).sum(axis=1)
         for row in np.flatnonzero(fold == part).tolist():
             told[row] = base + weight[:, ids[row]].sum(axis=1)
-    return told - told.mean(axis=1, keepdims=True)
+    return np.asarray(told - told.mean(axis=1, keepdims=True))
 
 
 def _lost(log_odds: np.ndarray, label: np.ndarray) -> np.ndarray:

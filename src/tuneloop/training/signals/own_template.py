@@ -10,6 +10,7 @@ import numpy as np
 from tuneloop.models import Tokenizer
 from tuneloop.monitoring.progress import Silent
 from tuneloop.rows import Record
+from tuneloop.tasks import Tokens
 from tuneloop.training.encoded import encode
 from tuneloop.training.signals.passes import row_losses
 
@@ -39,8 +40,13 @@ def compared(learner: Learner, loaded: Loaded, dataset: Dataset) -> dict[str, fl
         return {}
     split = "validation" if len(learner.validation) else "train"
     records = list(islice(dataset.records(split), MOST))
-    added = {"new_tokens": loaded.section.new_tokens, "new_special_tokens": loaded.section.new_special_tokens}
-    own = Tokenizer.load(loaded.base.folder, trust_remote_code=loaded.section.trust_remote_code, **added)
+    section = loaded.section
+    own = Tokenizer.load(
+        loaded.base.folder,
+        trust_remote_code=section.trust_remote_code,
+        new_tokens=section.new_tokens,
+        new_special_tokens=section.new_special_tokens,
+    )
     used, kept = _measured(learner, records, loaded.tokenizer), _measured(learner, records, own)
     both = sorted(used.keys() & kept.keys())
     if len(both) < LEAST:
@@ -59,5 +65,5 @@ def _measured(learner: Learner, records: list[Record], tokenizer: Tokenizer) -> 
     rows = encode(records, learner.task, tokenizer, learner.section.max_length, progress=Silent())
     if not len(rows):
         return {}
-    losses, _ = row_losses(learner, rows)
+    losses, _ = row_losses(learner, [Tokens(rows[row].ids, rows[row].learn) for row in range(len(rows))])
     return dict(zip(rows.records, losses.tolist(), strict=True))

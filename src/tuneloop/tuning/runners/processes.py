@@ -46,6 +46,7 @@ class _Worker:
     """One process, and the order that it is at."""
 
     def __init__(self, number: int, place: Place) -> None:
+        self.number = number
         self.log = place.folder / f"worker-{number}.log"
         self.order: Order | None = None
         name = f"{place.score.__module__}:{place.score.__qualname__}"
@@ -106,7 +107,8 @@ class _Processes:
     def give(self, order: Order) -> None:
         free = next((worker for worker in self._workers if worker.order is None), None)
         if free is None:
-            free = _Worker(next(self._numbers), self._place)
+            taken = {worker.number for worker in self._workers}
+            free = _Worker(min(set(range(self._place.workers)) - taken), self._place)
             self._workers.append(free)
         free.give(order)
 

@@ -19,7 +19,7 @@ class ASHA(Search):
     A trial that goes on does so from its checkpoint, on the schedule of the whole training, as if it had never paused.
 
     Source:
-        Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020, algorithm 2; where it is not asynchronous,
+        Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020, algorithm 2; if not asynchronous,
         Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization, 2016. Where
         nothing is left to do and no trial came to its end, the best one goes on, so that there is a trained model.
     """
