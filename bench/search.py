@@ -17,6 +17,7 @@ import math
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,15 @@ SPACE = Space(
         "train.optimizer.sgd.momentum": [0.0, 0.5, 0.9],
     }
 )
+_HALVED: dict[str, Any] = {"reduction_factor": 3, "halvings": 2, "asynchronous": False}
 SEARCHES: dict[str, tuple[str, dict[str, Any], int]] = {
     "grid": ("grid", {}, 27),
     "random, 6 trials": ("random", {}, 6),
     "tpe, 6 trials": ("tpe", {"n_startup_trials": 3}, 6),
-    "asha over the grid": ("asha", {"sampler": "grid", "reduction_factor": 3, "halvings": 3}, 27),
-    "asha, random": ("asha", {"reduction_factor": 3, "halvings": 3}, 27),
-    "asha with tpe": ("asha", {"sampler": "tpe", "reduction_factor": 3, "halvings": 3}, 27),
-    "halving over the grid": ("asha", {"sampler": "grid", "halvings": 3, "asynchronous": False}, 27),
+    "asha, 24 random cells": ("asha", {**_HALVED, "sampler": "grid"}, 24),
+    "asha, 18 cells by tpe": ("asha", {**_HALVED, "sampler": "tpe"}, 18),
+    "asha, 24 cells by tpe": ("asha", {**_HALVED, "sampler": "tpe"}, 24),
+    "asha, 18 cells, asynchronous": ("asha", {**_HALVED, "sampler": "grid", "asynchronous": True}, 18),
 }
 """Each search by its name: the part, its options, and its trials."""
 NEAR = 0.005
@@ -123,8 +125,7 @@ def _trained(data: Path, folder: Path, seed: int, values: Values) -> list[tuple[
         points, best = [], math.inf
         for step, loss in history.series("validation/loss"):
             best = min(best, loss)
-            if step:
-                points.append((step / steps, best, epochs[step]))
+            points.append((step / steps, best, epochs.get(step, 0.0)))
         return points
 
 
@@ -185,10 +186,19 @@ def _searched(search: Search, most: int, curves: list[Any], seed: int) -> list[T
         number = cells.index(trial.values)
         if getattr(search, "sampler", "") == "grid":
             number = order[number]  # each draw meets the cells in another order
-        share, loss, epochs = next(point for point in curves[number] if point[0] >= proposal.share - 1e-9)
+        loss, trial.epochs = _at(curves[number], proposal.share)
         trial.scores.append((proposal.share, loss))
-        trial.epochs, trial.ended = epochs, share >= 1
+        trial.ended = proposal.share == 1
     return trials
+
+
+def _at(curve: list[tuple[float, float, float]], share: float) -> tuple[float, float]:
+    """Loss and passes over the rows at a share of a training; between two evaluations, what lies on the line."""
+    for (early, above, fewer), (late, below, more) in pairwise(curve):
+        if late >= share - 1e-9:
+            part = min(1.0, (share - early) / (late - early))
+            return above + part * (below - above), fewer + part * (more - fewer)
+    return curve[-1][1], curve[-1][2]
 
 
 if __name__ == "__main__":

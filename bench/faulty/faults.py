@@ -117,7 +117,9 @@ def _own_template(case: Case) -> Case:
     teacher.options = {key: value for key, value in case.options.items() if not key.endswith("adapter")}
     teacher = teacher.with_(**{"train.adapter": "full", teacher.rate_path: min(case.rate, 1.5e-3)})
     folder = tuned(teacher, f"templated-{case.setting}-{case.seed}")
-    return replace(case.with_(train__num_train_epochs=1), base=str(folder))
+    few = case.with_(train__num_train_epochs=2)
+    few.rows = case.rows[:100]  # so few that the base's skill matters
+    return replace(few, base=str(folder))
 
 
 def _other_template(case: Case) -> Case:
@@ -215,7 +217,7 @@ FAULTS = {
     "template": Fault(
         _other_template,
         ("template",),
-        ("lora_en", "full_sums", "lora_sums"),
+        ("lora_sums", "full_sums", "lora_en"),
         ("lora_code",),
         prepare=_own_template,
     ),

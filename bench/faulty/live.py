@@ -102,7 +102,7 @@ def lived_before(folder: Path) -> Lived | None:
 
 
 def _dataset(case: Case, recipe: Recipe, store: Store, notes: Notes, *, split: bool) -> Dataset:
-    """The recipe's dataset; where the case holds rows out by itself, one of exactly those, unless it shall ``split``."""
+    """The recipe's dataset; where the case holds rows out by itself, of exactly those, unless it shall ``split``."""
     import tuneloop
     from tuneloop.data.prepare import from_records
 

@@ -158,3 +158,9 @@ def test_several_runs_that_go_on_are_listed(store: Store, run: Callable[..., Any
     said = run("watch", "bbbb", "--once", "--store", store.root)
     assert "step 25" in said.out
     assert "also going on: aaaaaaaaaaaa  faq: step 25" in said.err
+
+
+def test_pages_of_no_store_are_refused_with_a_fix(tmp_path: Path, run: Callable[..., Any]) -> None:
+    said = run("ui", "--store", tmp_path / "none")
+    assert said.status == 2
+    assert "there is no store here" in said.err

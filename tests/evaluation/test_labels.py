@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +44,23 @@ def test_labels_that_cannot_be_chosen_come_last_and_are_mistakes() -> None:
     assert found["labels"] == ["a", "b", "c", "odd"]
     assert found["each"][3] == {"label": "odd", "precision": 0.0, "recall": 0.0, "f1": 0.0, "rows": 1, "chosen": 0}
     assert found["confused"] == [{"right": "odd", "chosen": "a", "rows": 1}]
+
+
+def test_a_classifier_says_how_sure_it_is_of_what_it_chooses(tiny_encoder: Path) -> None:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from tuneloop.models import classifier
+
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_encoder, num_labels=3).eval()
+    texts = [[2, 7, 9, 3], [2, 11, 3], [2, 5, 6, 7, 8, 3]]
+    found = classifier.chances(model, texts, 0)
+    for ids, row in zip(texts, found, strict=True):
+        with torch.no_grad():
+            alone = model(input_ids=torch.tensor([ids])).logits.softmax(-1)[0]
+        assert row == pytest.approx(alone.tolist(), abs=1e-6)
+    assert classifier.classify(model, texts, 0) == [row.index(max(row)) for row in found]
 
 
 def test_the_interval_of_macro_f1_holds_it_and_follows_from_the_seed() -> None:

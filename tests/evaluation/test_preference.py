@@ -56,6 +56,22 @@ def walked(recipe: tuneloop.Recipe, store: Store) -> dict[str, Any]:
     return {"model": model, "report": report, "scores": report.scores}
 
 
+def test_the_losses_of_single_pairs_add_up_and_are_compared(tmp_path: Path, tiny_model: Path) -> None:
+    from tuneloop.evaluation.shown import rows_of
+    from tuneloop.store.kinds import read_json
+
+    found = walked(recipe(rows(tmp_path / "rows.jsonl"), tiny_model, beta=0.5), Store(tmp_path / "store"))
+    _, losses = rows_of(found["report"])
+    assert all(row.terms == {"base": 1, "tuned": 1} for row in losses)
+    for side in ("base", "tuned"):
+        loss = found["scores"][side]["loss"]
+        assert sum(row.loss[side] for row in losses) / len(losses) == pytest.approx(loss["mean"], rel=1e-5)
+        assert loss["low"] <= loss["mean"] <= loss["high"] and loss["n"] == len(losses)
+    compared = read_json(found["report"].folder / "report.json")["compared"]
+    assert [each["figure"] for each in compared] == ["exact_match", "loss"]
+    assert compared[1]["verdict"] == "better"
+
+
 def test_dpo_is_measured_against_its_reference(tmp_path: Path, tiny_model: Path) -> None:
     store = Store(tmp_path / "store")
     found = walked(recipe(rows(tmp_path / "pairs.jsonl"), tiny_model), store)

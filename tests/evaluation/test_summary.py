@@ -11,7 +11,7 @@ from tuneloop.evaluation import findings, verdict
 from tuneloop.evaluation.answers import Answered, request, together
 from tuneloop.evaluation.compared import Compared, compare_all
 from tuneloop.evaluation.loss import HeldOut, by_length
-from tuneloop.evaluation.section import EvaluateSection
+from tuneloop.evaluation.section import Draw, EvaluateSection
 from tuneloop.evaluation.shown import Shown
 from tuneloop.evaluation.subject import Measured
 from tuneloop.rows import Chat, Message, Record
@@ -132,6 +132,11 @@ def test_a_rows_own_parameters_are_followed_where_they_can_be() -> None:
     found = request(asked(temperature=0.7, top_p=0.9, top_k=40, max_tokens=20, stop=["\n", 3]), 128, 5)
     assert (found.temperature, found.top_p, found.top_k, found.max_new_tokens) == (0.7, 0.9, 40, 20)
     assert (found.stop, found.seed) == (("\n",), 5)
+
+
+def test_answers_are_drawn_where_the_recipe_says_so_and_a_row_does_not() -> None:
+    assert (request(asked(), 128, 5, Draw()).temperature, request(asked(), 128, 5, Draw()).top_k) == (0.7, 50)
+    assert request(asked(temperature=0.1), 128, 5, Draw()).temperature == 0.1
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ FAMILIES: list[type[Part]] = [
         ("training.optimizers", "Optimizer"),
         ("training.schedules", "Schedule"),
         ("monitoring.checks", "Check"),
+        ("monitoring.trackers", "Tracker"),
         ("evaluation.metrics", "Metric"),
         ("exporting.exporters", "Exporter"),
         ("serving.engines", "Engine"),
@@ -35,6 +36,8 @@ FAMILIES: list[type[Part]] = [
         ("data.balancers", "Balancer"),
         ("data.clusters", "Cluster"),
         ("data.augmenters", "Augmenter"),
+        ("tuning.searches", "Search"),
+        ("tuning.runners", "Runner"),
     )
 ]
 PARTS = [pytest.param(base, name, id=f"{parts.family(base)}.{name}") for base in FAMILIES for name in names(base)]

@@ -7,6 +7,7 @@ import shutil
 import string
 from pathlib import Path
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 from tests.looking.conftest import EVIL, begin, figures, runs, seal
@@ -17,6 +18,7 @@ from tuneloop.looking.look import Looking
 from tuneloop.looking.texts import CHINESE, ENGLISH
 from tuneloop.rows import jsonl
 from tuneloop.store import Store
+from tuneloop.store.kinds import Study
 
 
 def test_the_list_shows_every_run_with_what_tells_it_from_others_of_its_name(client: TestClient, store: Store) -> None:
@@ -118,6 +120,30 @@ def test_the_card_of_a_dataset_is_shown_but_may_run_nothing(client: TestClient, 
     assert "sandbox" in card.headers["content-security-policy"]
     assert "script-src" not in card.headers["content-security-policy"]
     assert client.get(f"/run/{runs(store)[1]}").text.count(dataset.id) == 0
+
+
+def test_a_search_is_shown_with_its_trials_and_pictures(client: TestClient, store: Store) -> None:
+    second = runs(store)[1]
+    rate = "train.optimizer.adamw.learning_rate"
+    trials = [
+        {"number": 1, "values": {rate: 0.02}, "score": 1.5, "steps": 60, "seconds": 4.0, "run": second},
+        {"number": 0, "values": {rate: 0.5}, "score": None, "failure": f"the loss is not finite {EVIL}"},
+    ]
+    summary = {"metric": "validation/loss", "best": {"changes": [f"{rate}=0.02"]}, "trials": trials}
+    with store.draft() as folder:
+        (folder / "study.json").write_bytes(msgspec.json.encode(summary))
+        (folder / "history.png").write_bytes(b"\x89PNG")
+        study = store.seal(Study, folder, parents={"trial-001": second}, key="s", facts={"metric": "validation/loss"})
+    assert f"/artifact/{study.id}" in client.get("/").text
+    page = client.get(f"/artifact/{study.id}").text
+    assert f'data-text="--set {rate}=0.02"' in page
+    assert page.index("<b>1.500</b>") < page.index("the loss is not finite &lt;script&gt;")
+    assert f'href="/run/{second}"' in page
+    assert client.get(f"/artifact/{study.id}/picture/history.png").content == b"\x89PNG"
+    for name in ("study.json", "manifest.json", "..%2f..%2frefs.jsonl", "no.png"):
+        assert client.get(f"/artifact/{study.id}/picture/{name}").status_code == 404
+    (store.root / "artifacts" / study.id / "study.json").write_text("{}")
+    assert client.get(f"/artifact/{study.id}").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.0.7", "tuneloop.internal:7870"])

@@ -113,14 +113,15 @@ def findings(run: Run) -> None:
 
 
 def scores(report: Report) -> None:
-    """Print the verdict, base and tuned side by side, and where the page is."""
+    """Print the verdict, base, other models and tuned side by side, and where the page is."""
     values = report.scores
-    base, tuned = values.get("base", {}), values["tuned"]
+    sides = ["base", *(side for side in values if side not in ("base", "tuned")), "tuned"]
     rows = [
-        (name, _score(name, base.get(name)), _score(name, score), _range(name, score)) for name, score in tuned.items()
+        (name, *(_score(name, values.get(side, {}).get(name)) for side in sides), _range(name, score))
+        for name, score in values["tuned"].items()
     ]
     click.echo()
-    table(("", "base", "tuned", "tuned, 95 %"), rows, right=(1, 2))
+    table(("", *sides, "tuned, 95 %"), rows, right=range(1, len(sides) + 1))
     click.echo()
     if report.facts.get("verdict"):
         click.secho(report.facts["verdict"], bold=True)

@@ -37,9 +37,9 @@ def command(
     target: Path | None,
     as_json: bool,
 ) -> None:
-    """Search better values for the options that the recipe's tune section names.
+    """Search better values for options of the recipe.
 
-    Every trial is a training. A search that was stopped or killed goes on, and no finished trial is trained again;
+    Its tune section names them. Every trial is a training. A search that was stopped or killed goes on, and no finished trial is trained again;
     with more trials, a search that was done goes on too. The best trial's model becomes the recipe's own.
     """
     asked = [f"tune.{name}={count}" for name, count in (("trials", trials), ("workers", workers)) if count]
@@ -61,7 +61,9 @@ def command(
     _rest(summary, study.folder)
     said = _options.said(folder)
     if target is not None:
-        _told.then(f"tuneloop evaluate {target}{said}   (its training is done)", f"tuneloop run {target}{said}")
+        beside = target.absolute().parent == recipe.absolute().parent  # elsewhere its rows have other names
+        done = "   (its training is done)" if beside else ""
+        _told.then(f"tuneloop evaluate {target}{said}{done}", f"tuneloop run {target}{said}")
     else:
         _told.then(
             f"tuneloop tune {recipe}{said} --save best.yaml   (writes the best recipe; nothing is trained again)"

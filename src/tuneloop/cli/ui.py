@@ -15,7 +15,7 @@ from tuneloop.cli import _options
 @click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
 @_options.store
 def command(folders: tuple[Path, ...], port: int | None, opened: bool, folder: Path) -> None:
-    """Show runs as pages in a browser: live curves, findings, comparison.
+    """Show runs in a browser: live curves, findings, comparison.
 
     FOLDERS are more stores, or folders of runs, on a mounted disk of another machine too. The pages only read, work
     offline, and answer to this machine alone; from elsewhere, use ssh -L PORT:127.0.0.1:PORT.

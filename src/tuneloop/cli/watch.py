@@ -23,8 +23,9 @@ _OTHERS_SECONDS = 5.0
 @click.option("--every", default=1.0, show_default=True, metavar="SECONDS", help="How often to look.")
 @_options.store
 def command(name: str | None, once: bool, every: float, folder: Path) -> None:
-    """Show a run's curves, figures, findings, sample answers and the time left.
+    """Show a run's curves, figures, findings and the time left.
 
+    Sample answers too, and what else is going on in the store.
     NAME is a run (recipe, ref or id, such as faq), or a folder of runs or of one run, on a mounted disk of another
     machine too; by default the run in progress, or else the latest one.
     """

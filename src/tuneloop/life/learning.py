@@ -71,7 +71,7 @@ def retrain(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
     run_, model = train(recipe, store, progress, dataset=lesson, start=start)
     report = evaluate(recipe, store, progress, model=model)
     bundle = export(recipe, store, progress, model=model) if recipe.export.to else None
-    made = release(recipe, store, model=model, report=report, bundle=bundle, why="retrain")
+    made = release(recipe, store, model=model, report=report, bundle=bundle, why="retrain", progress=progress)
     return Life(dataset, run_, model, report, made, bundle)
 
 
@@ -91,7 +91,7 @@ def run(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Life:
     run_ = store.get(Run, model.parents["run"])
     report = evaluate(recipe, store, progress, model=model)
     bundle = export(recipe, store, progress, model=model) if recipe.export.to else None
-    made = release(recipe, store, model=model, report=report, bundle=bundle, why="run")
+    made = release(recipe, store, model=model, report=report, bundle=bundle, why="run", progress=progress)
     if f"{recipe.name}/champion" not in store.refs.all():
-        promote(recipe, store, made.id, why="the first release")
+        promote(recipe, store, made.id, why="the first release", progress=progress)
     return Life(dataset, run_, model, report, made, bundle)

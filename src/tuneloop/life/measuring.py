@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tuneloop.errors import DataError, StoreError
+from tuneloop.errors import DataError, ModelError, StoreError
 from tuneloop.evaluation.given import Given
 from tuneloop.evaluation.section import EvaluateSection
 from tuneloop.monitoring.progress import Progress, Silent
@@ -53,7 +53,12 @@ def given(recipe: Recipe, store: Store, model: Model, dataset: Dataset, progress
             progress.note(f"{name} learned {next(iter(other.facts['task']))}, so it is not compared with")
             continue
         progress.note(f"the same rows with {name} ({other.id})")
-        against[name] = _measured(recipe, store, alone, other, dataset, rows, progress)
+        try:
+            against[name] = _measured(recipe, store, alone, other, dataset, rows, progress)
+        except ModelError as error:
+            if name != CHAMPION:
+                raise
+            progress.note(f"the champion cannot be opened, so it is not compared with: {error.problems[0].what}")
     return Given(against, rows, recipe.folder, _files(recipe))
 
 

@@ -45,6 +45,7 @@ def build_app(shelf: Shelf) -> FastAPI:
     app.add_api_route("/compare/figures", site.compared, methods=["GET"], response_model=None)
     app.add_api_route("/artifact/{id}", site.artifact, methods=["GET"])
     app.add_api_route("/artifact/{id}/page", site.document, methods=["GET"], response_model=None)
+    app.add_api_route("/artifact/{id}/picture/{name}", site.picture, methods=["GET"], response_model=None)
     app.add_api_route("/files/plotly.js", lambda: FileResponse(library, headers=_KEPT), methods=["GET"])
     shared = Path(page.__file__).with_name("page.css")
     app.add_api_route("/files/page.css", lambda: FileResponse(shared), methods=["GET"])
@@ -107,6 +108,10 @@ class _Site:
             return self._page(request, None)
         headers = {"Content-Security-Policy": door.DOCUMENT}
         return FileResponse(path, media_type="text/html; charset=utf-8", headers=headers)
+
+    def picture(self, request: Request, id: str, name: str) -> Response:
+        path = self._pages.picture(id, name)
+        return FileResponse(path) if path is not None and path.is_file() else self._page(request, None)
 
     async def missing(self, request: Request, _: Exception) -> Response:
         return self._page(request, None)

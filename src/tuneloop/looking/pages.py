@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tuneloop.looking import curves, figures
+from tuneloop.looking import curves, figures, studies
 from tuneloop.looking.differences import apart, differences, flat
 from tuneloop.looking.shelf import Brief, Shelf
 from tuneloop.looking.texts import texts
@@ -17,7 +17,7 @@ from tuneloop.monitoring.followed import Followed
 from tuneloop.monitoring.history import History
 from tuneloop.monitoring.plots import smooth
 
-DOCUMENTS = {"dataset": "card.html", "report": "report.html", "study": "report.html"}
+DOCUMENTS = {"dataset": "card.html", "report": "report.html"}
 """The whole page that artifacts of a kind have in the store."""
 _SAMPLES = 12
 
@@ -37,7 +37,9 @@ class Pages:
         briefs = self.shelf.briefs()
         several = len({brief.store for brief in briefs}) > 1
         rows = [{"brief": brief, **_drawn(brief)} for brief in briefs]
-        return self._render("runs", language, explicit, rows=rows, apart=_apart(briefs), several=several)
+        return self._render(
+            "runs", language, explicit, rows=rows, apart=_apart(briefs), several=several, studies=self.shelf.studies()
+        )
 
     def run(self, id: str, language: str, explicit: bool) -> str | None:
         """One run; None where there is none of that id."""
@@ -103,9 +105,15 @@ class Pages:
         document = DOCUMENTS.get(manifest.kind, "")
         has = bool(document) and (folder / document).is_file()
         facts = [(name, proof.figure(value)) for name, value in _flat(manifest.facts)]
-        return self._render(
-            "artifact", language, explicit, manifest=manifest, has=has, facts=facts, family=self._family(id)
-        )
+        shown = {"manifest": manifest, "has": has, "facts": facts, "family": self._family(id)}
+        pictures = sorted(name for name in manifest.files if _is_picture(name))
+        study = studies.told(folder) if manifest.kind == "study" else None
+        return self._render("artifact", language, explicit, **shown, pictures=pictures, study=study)
+
+    def picture(self, id: str, name: str) -> Path | None:
+        """A picture of an artifact; None where its manifest names none of that name."""
+        found = self.shelf.manifest(id)
+        return found[1] / name if found and name in found[0].files and _is_picture(name) else None
 
     def document(self, id: str) -> Path | None:
         """The file of an artifact's own page; None where it has none."""
@@ -140,6 +148,10 @@ class Pages:
         query = f"?lang={language}" if explicit else ""
         say: Callable[..., str] = texts(language)
         return pages.get_template(f"{template}.html.jinja").render(say=say, query=query, lang=language, **told)
+
+
+def _is_picture(name: str) -> bool:
+    return name.endswith(".png") and "/" not in name
 
 
 def _drawn(brief: Brief) -> dict[str, str]:

@@ -113,6 +113,12 @@ class Shelf:
                         return manifest, places.folder(id)
         return None
 
+    def studies(self) -> list[Manifest]:
+        """Every search that is over, the newest first."""
+        with self._lock:
+            found = [each for places in self.roots for each in places.manifests() if each.kind == "study"]
+        return sorted(found, key=lambda each: -each.created)
+
     def made_from(self, id: str) -> list[Manifest]:
         """The artifacts that were made directly from one, or from the model that came of it."""
         with self._lock:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneloop.tuning.importance import importance
 from tuneloop.tuning.section import TuneSection
-from tuneloop.tuning.space import Space
+from tuneloop.tuning.space import Space, settled
 from tuneloop.tuning.span import Span
 from tuneloop.tuning.trials import Trial
 
@@ -152,10 +152,10 @@ def _contour(figure: Figure, trials: list[Trial], section: TuneSection, first: s
     import numpy as np
 
     axes = figure.subplots()
-    here = [trial for trial in trials if first in trial.values and second in trial.values]
+    low = min(share for trial in trials for share, _ in trial.scores)
+    here = [trial for trial in trials if {first, second} <= set(trial.values) and trial.at(low) not in (None, math.inf)]
     x = np.array([_height(section.space[first], trial.values[first]) for trial in here])
     y = np.array([_height(section.space[second], trial.values[second]) for trial in here])
-    low = min(share for trial in trials for share, _ in trial.scores)
     score = np.array([trial.at(low) for trial in here], dtype=float)
     side = np.linspace(-0.05, 1.05, 80)
     across, up = np.meshgrid(side, side)
@@ -196,7 +196,7 @@ def _ticks(dimension: list[Any] | Span) -> list[tuple[float, str]]:
         return [(_height(dimension, value), _text(value)) for value in dimension]
     low, high = dimension.ends
     middle = math.sqrt(low * high) if dimension.by_magnitude else (low + high) / 2
-    return [(_height(dimension, value), _text(value)) for value in (low, middle, high)]
+    return [(_height(dimension, value), _text(value)) for value in (low, settled(dimension, middle), high)]
 
 
 def _text(value: Any) -> str:

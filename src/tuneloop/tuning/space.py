@@ -53,10 +53,6 @@ class Space:
         """The number of cells."""
         return sum(1 for _ in self.cells())
 
-    def finite(self) -> bool:
-        """Whether its cells are all that there is."""
-        return not any(isinstance(dimension, Span) for dimension in self.dimensions.values())
-
     def draw(self, random: Random) -> Values:
         """Draw a value for each path that counts, each for itself."""
         values: Values = {}

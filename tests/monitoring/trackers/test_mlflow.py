@@ -1,4 +1,4 @@
-"""MLflow for real: a server on loopback, everything read back, a run that is killed and goes on, a server that is down."""
+"""MLflow for real: a server on loopback is read back, a run is killed and goes on, a server is down."""
 
 from __future__ import annotations
 
@@ -130,28 +130,48 @@ def test_a_run_that_is_killed_and_goes_on_is_one_run_with_every_figure_once(serv
     assert {each.path for each in found.list_artifacts(tracked.info.run_id)} >= {"recipe.yaml", "model", "curves"}
 
 
-@pytest.mark.slow
 def test_champion_and_challenger_are_aliases_that_follow_the_refs(server: str, tmp_path: Path) -> None:
     from tuneloop import life
+    from tuneloop.monitoring.tracking import versions
     from tuneloop.store import Store
 
-    store, models = Store(tmp_path / "store"), []
+    store, found = Store(tmp_path / "store"), client(server)
+    models: list[str] = []
+
+    def holders() -> list[str]:
+        MLflow(tracking_uri=server).mirror("roles", store.root, versions(store, "roles"))
+        held = [found.get_model_version_by_alias("roles", alias) for alias in ("champion", "challenger")]
+        return [each.tags["tuneloop.model"] for each in held]
+
     for steps in (1, 2):
-        read = life.load(recipe(tmp_path, server, "roles", steps))
-        _, model = life.train(read, store)
-        models.append(model.id)
+        read = life.load(recipe(tmp_path, server, "roles", steps), ["monitor.trackers=[]"])
+        models.append(life.train(read, store)[1].id)
+        life.release(read, store)
+        life.promote(read, store)
+    assert holders() == [models[1], models[1]]
+    life.rollback("roles", store)
+    assert holders() == [models[0], models[1]]
+    assert len(found.search_model_versions("name='roles'")) == 2
+
+
+def test_release_promote_and_rollback_tell_the_trackers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from tuneloop import life
+    from tuneloop.life import releasing
+    from tuneloop.store import Model, Store
+
+    store, told = Store(tmp_path / "store"), list[dict[str, str]]()
+    monkeypatch.setattr(releasing, "mirror", lambda store, name, progress: told.append(store.refs.all()))
+    read = life.load({"name": "faq", "data": {"sources": ["x"]}, "model": {"base": "embedded"}})
+    for text in ("one", "two"):
+        with store.draft() as folder:
+            (folder / "model.json").write_text(f'"{text}"')
+            model = store.seal(Model, folder, parents={}, key="", facts={})
         life.release(read, store, model=model)
         life.promote(read, store)
-    found = client(server)
-
-    def holder(alias: str) -> str:
-        model: str = found.get_model_version_by_alias("roles", alias).tags["tuneloop.model"]
-        return model
-
-    assert [holder("champion"), holder("challenger")] == [models[1], models[1]]
-    life.rollback("roles", store)
-    assert [holder("champion"), holder("challenger")] == [models[0], models[1]]
-    assert len(found.search_model_versions("name='roles'")) == 2
+    life.rollback(read, store)
+    champions = [each.get("faq/champion") for each in told]
+    assert len(told) == 5 and champions[0] is None
+    assert champions[1] == champions[2] == champions[4] != champions[3]
 
 
 def test_a_server_that_is_down_costs_the_run_nothing_but_a_note(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class RateTooLow(Check):
         if fell > 0 and self._straight(history, held_out):
             told = "and in proportion to the rate: the same for each unit of it from the first step to the last"
             factor = 0.5 / fell
-        elif way is not None and way < self.moved:
+        elif way is not None and 0 < way < self.moved:
             told, factor = f"and all steps together moved the weights by at most {way:.1e} of their norm", 0.5 / way
         else:
             return None

@@ -13,7 +13,7 @@ from tuneloop.parts import Part
 from tuneloop.tuning.space import Space, Values
 from tuneloop.tuning.trials import Trial
 
-DRAWS = 100
+DRAWS = 20
 """So often another trial is drawn where the one drawn was tried already."""
 
 
@@ -53,7 +53,8 @@ class Known:
             values = draw(Random(f"{self.seed}/{number}/{attempt}"))
             if values not in tried:
                 return values
-        return next((cell for cell in self.space.cells() if cell not in tried), None)
+        left = [cell for cell in self.space.cells() if cell not in tried]
+        return Random(f"{self.seed}/{number}").choice(left) if left else None
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,8 @@ class TPE(Search):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        sampler = optuna.samplers.TPESampler(
-            seed=random.getrandbits(32), n_startup_trials=self.n_startup_trials, warn_independent_sampling=False
-        )
+        seed = random.getrandbits(32)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self.n_startup_trials)
         study = optuna.create_study(sampler=sampler)
         study.add_trials(told)
         trial = study.ask()
