@@ -73,8 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     rows = [_row(name, by_seed, given.draws) for name in SEARCHES]
     report.show(f"{len(cells)} cells, {len(seeds)} seeds, {given.draws} searches each", rows)
     found = {"searches": rows, "seeds": len(seeds), "draws": given.draws, "near": NEAR, "curves": by_seed}
-    if given.json:
-        given.json.write_text(json.dumps({"machine": report.machine(), **found}, indent=2), encoding="utf-8")
+    report.write(given.json, "search", found, report.machine())
     return 0
 
 

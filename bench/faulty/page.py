@@ -50,7 +50,8 @@ def page(rows: list[dict[str, Any]]) -> str:
         here = [row for row in rows if row["part"] == part]
         if not here:
             continue
-        text += f"\n## {said}\n\n"
+        seeds = ", ".join(map(str, sorted({row["seed"] for row in here})))
+        text += f"\n## {said}\n\nSeeds of this table: {seeds}.\n\n"
         columns = ["run", "model", "rows", "named", "found", "harm", "change", "loss, before and after"]
         text += _table(columns, [_faulty(row) for row in here if row["kind"] not in ("healthy", "compared")])
         text += "\n" + _table(

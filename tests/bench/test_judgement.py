@@ -21,7 +21,7 @@ ROWS = [
 
 
 def _row(**other: Any) -> dict[str, Any]:
-    text = {"kind": "leak", "run": "leak-1", "part": "development", "model": "m", "data": "d", "error": ""}
+    text = {"kind": "leak", "run": "leak-1", "part": "development", "seed": 1, "model": "m", "data": "d", "error": ""}
     figures = {"loss": 2.0, "harm": 0.5, "harmed": True, "named": True, "named_by": "check", "first": True}
     return {**text, **figures, "findings": [], **other}
 

@@ -13,7 +13,7 @@ from tuneloop.evaluation.interval import MANY, bootstrap, wilson
 from tuneloop.evaluation.paired import compare, detectable, holm, mcnemar, newcombe, permutation
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_mcnemar_is_the_exact_binomial_test(higher: int, lower: int) -> None:
     stats = pytest.importorskip("scipy.stats")
@@ -76,15 +76,15 @@ def test_no_difference_is_never_called_one_more_often_than_one_in_twenty() -> No
     for trial in range(200):
         hard = random.gamma(1.0, 2.0, 40)
         first, second = hard + random.normal(0, 0.3, 40), hard + random.normal(0, 0.3, 40)
-        found += compare(list(first), list(second), seed=trial).p < 0.05
+        found += permutation(list(second - first), seed=trial) < 0.05
     assert found <= 18  # 10 expected, 2.6 standard deviations
 
 
 def test_what_is_called_detectable_is_detected_four_times_in_five() -> None:
     random = np.random.default_rng(9)
     least = detectable(list(random.normal(0, 1, 100)))
-    seen = sum(permutation(list(random.normal(least, 1, 100)), seed=0) < 0.05 for _ in range(120))
-    assert 0.68 <= seen / 120 <= 0.92
+    seen = sum(permutation(list(random.normal(least, 1, 100)), seed=0) < 0.05 for _ in range(80))
+    assert 0.66 <= seen / 80 <= 0.93
     assert least == pytest.approx(2.8016 / 10, rel=0.25)
 
 

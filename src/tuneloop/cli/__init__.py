@@ -24,6 +24,7 @@ _SECTIONS = {
     "The whole life": ("run",),
     "Act by act": (
         "prepare",
+        "find",
         "train",
         "tune",
         "improve",
@@ -36,7 +37,7 @@ _SECTIONS = {
     ),
     "Use and learn on": ("chat", "serve", "collect", "retrain"),
     "Versions": ("data", "push", "pull"),
-    "Look": ("watch", "ui", "diagnose", "runs", "show", "lineage", "gc"),
+    "Look": ("watch", "ui", "diagnose", "track", "runs", "show", "lineage", "gc"),
 }
 
 _ROOM = "free some space (tuneloop gc removes what no ref reaches), then run the same command again"

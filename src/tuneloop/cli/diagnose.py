@@ -24,7 +24,7 @@ _ROWS = 5
 @_options.store
 @_options.as_json
 def command(name: str | None, folder: Path, as_json: bool) -> int:
-    """Say what is wrong with a run, on what evidence, and which change of the recipe mends it.
+    """Say what is wrong with a run, and what mends it.
 
     NAME is a run (recipe, ref or id, such as faq), a run's folder, or the log of another tool: a trainer_state.json
     or checkpoint folder of Hugging Face, a trainer_log.jsonl of LLaMA-Factory, a CSV or JSONL file of figures. By

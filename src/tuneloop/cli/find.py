@@ -28,7 +28,7 @@ to_file = click.option(
 
 @click.group("find")
 def command() -> None:
-    """Find the learning rate, the batch size or the rank by short trials.
+    """Find learning rate, batch size or rank by short trials.
 
     The trials learn from the recipe's own rows; nothing of them is kept.
     """

@@ -21,7 +21,7 @@ from tuneloop.cli._screen import table
 @_options.store
 @_options.as_json
 def command(run: str, to: tuple[str, ...], folder: Path, as_json: bool) -> int:
-    """Send a run to its trackers: figures, parameters, files, and the roles of models.
+    """Send a run to its trackers: what they do not have yet.
 
     What they have already is not sent again. RUN is a run's id, or the name or file of a recipe, for its newest.
     """

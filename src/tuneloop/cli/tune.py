@@ -39,8 +39,9 @@ def command(
 ) -> None:
     """Search better values for options of the recipe.
 
-    Its tune section names them. Every trial is a training. A search that was stopped or killed goes on, and no finished trial is trained again;
-    with more trials, a search that was done goes on too. The best trial's model becomes the recipe's own.
+    Its tune section names them, and every trial is a training. A search that was stopped or killed goes on, and no
+    finished trial is trained again; with more trials, a search that was done goes on too. The best trial's model
+    becomes the recipe's own.
     """
     asked = [f"tune.{name}={count}" for name, count in (("trials", trials), ("workers", workers)) if count]
     read = _options.read(recipe, (*changes, *asked))

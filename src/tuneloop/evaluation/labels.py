@@ -91,7 +91,7 @@ def calibration(sure: Sequence[float], answers: Sequence[str], references: Seque
         Guo et al., On Calibration of Modern Neural Networks, 2017, equation 3, with ten bins of equal width.
 
     Example:
-        >>> calibration([0.95, 0.95, 0.55], ["a", "a", "b"], ["a", "b", "b"])["error"]
+        >>> round(calibration([0.95, 0.95, 0.55], ["a", "a", "b"], ["a", "b", "b"])["error"], 6)
         0.45
     """
     bins: dict[int, list[tuple[float, bool]]] = {}

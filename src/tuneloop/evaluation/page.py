@@ -51,9 +51,7 @@ def hero(told: dict[str, Any]) -> dict[str, Any]:
     figure, scores = told["lead"], told["scores"]
     return {
         "figure": figure,
-        "sides": {
-            side: scores[side][figure]["mean"] for side in ("base", "tuned") if figure in scores.get(side, {})
-        },
+        "sides": {side: scores[side][figure]["mean"] for side in ("base", "tuned") if figure in scores.get(side, {})},
     }
 
 

@@ -143,13 +143,20 @@ class Sender:
                 self.journal = self.tracker.open(self.about)
             self.journal.log(self.left)
         except (OSError, TuneloopError) as error:
-            self.said = str(error).splitlines()[0]
+            self.said = _said(error)
             self.journal = None
             self._wait = min(LONGEST_WAIT, max(EVERY, 2 * self._wait))
             self._again = time.monotonic() + self._wait
             return False
         self.left, self.said, self._wait = [], "", 0.0
         return True
+
+
+def _said(error: OSError | TuneloopError) -> str:
+    """What an error says, on one line, with its fix where it has one."""
+    if isinstance(error, TuneloopError):
+        return "; ".join(f"{problem.what}: {problem.fix}" for problem in error.problems)
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def follow(folder: Path) -> None:

@@ -64,7 +64,7 @@ def send(store: Store, run: Run, trackers: Sequence[Tracker]) -> list[Sent]:
                     sender.journal.finish(files, tags)
                     tracker.mirror(about.name, store.root, versions(store, about.name))
                 except OSError as error:
-                    sender.said = str(error)
+                    sender.said = str(error) or type(error).__name__
                 sender.journal.close()
             found.append(Sent(tracker.name, len(signals) - len(sender.left), sender.said))
     return found

@@ -174,6 +174,7 @@ def test_release_promote_and_rollback_tell_the_trackers(monkeypatch: pytest.Monk
     assert champions[1] == champions[2] == champions[4] != champions[3]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_costs_the_run_nothing_but_a_note(tmp_path: Path) -> None:
     from tests.training.conftest import Heard
 
