@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _HELD_OUT = "validation/loss"
 _LEAN: dict[str, Any] = {"details": False, "samples": 0, "sample_prompts": (), "general_texts": None}
 """What is not watched of a trial whose score does not need it."""
+_SCORES_ALONE: dict[str, Any] = {"split": "validation", "baseline": False, "samples": 0, "against": [], "gates": []}
+_SCORES_ALONE |= {"judge": None, "benchmarks": [], "regression": ""}
+"""What is measured of a trial: its own scores, on rows that are no test; nobody else is asked."""
 _ASIDE = ("name", "tune", "monitor", "evaluate", "export", "serve", "feedback")
 """Sections that do not change what is learned."""
 
@@ -206,7 +209,7 @@ def _evaluated(recipe: Recipe, store: Store, dataset: Dataset, run: Run, model: 
     """
     from tuneloop.evaluation.evaluate import evaluate as stage
 
-    section = recipe.evaluate.model_copy(update={"split": "validation", "baseline": False, "samples": 0})
+    section = recipe.evaluate.model_copy(update=_SCORES_ALONE)
     report = stage(
         section,
         model=model,
