@@ -39,7 +39,7 @@ def block(keys: Keys, indent: int = 0) -> str:
             for other in _required(above.shape.item, key):  # an item is no item without them
                 lines.append(f"{' ' * indent}{dash}{other.path[-1]}: {example(other)}")
                 dash, indent = "", indent + len(dash)
-        elif above is not None and above.shape.kind == "section" and issubclass(above.shape.type, Part):
+        elif above is not None and above.shape.kind == "section" and _stands_alone(above.shape):
             lines += [f"{' ' * indent}{other.path[-1]}: {example(other)}" for other in _required(above.shape, key)]
         for name, value in _beside(place).items():
             lines.append(f"{' ' * indent}{dash}{name}: {show(value)}")
@@ -49,6 +49,11 @@ def block(keys: Keys, indent: int = 0) -> str:
         dash = ""
     lines[-1] += f" {example(place)}" if place is not None else " ..."
     return "\n".join(lines)
+
+
+def _stands_alone(shape: shapes.Shape) -> bool:
+    """Whether a section is written whole where it is written at all: a part, or one that may be left out."""
+    return issubclass(shape.type, Part) or shape.optional
 
 
 def _beside(place: shapes.Place | None) -> dict[str, Any]:
@@ -72,11 +77,14 @@ def example(place: shapes.Place) -> str:
         return show(place.info.examples[0])
     if given is not PydanticUndefined and given is not None and not isinstance(given, Section):
         if isinstance(given, list) and any(isinstance(item, Section) for item in given):
-            return show([item.name if isinstance(item, Part) else item.model_dump(mode="json") for item in given])
+            first = given[:SHOWN]
+            return show([item.name if isinstance(item, Part) else item.model_dump(mode="json") for item in first])
         return show(given)
     return _example(place.shape, place.path[-1] if place.path else "")
 
 
+SHOWN = 4
+"""Parts of a list that are shown."""
 _KNOWN = {"base": "embedded", "sources": "[rows.jsonl]", "path": "rows.jsonl"}
 
 

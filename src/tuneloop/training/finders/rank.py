@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 RANKS = (1, 4, 16, 64)
 """Ranks that are tried, as far as the layers are large enough."""
 SURE = 2.0
-"""Standard errors that a difference must have to be told from noise."""
+"""Standard errors that a difference must have for the ranks to be told apart."""
 SMALL = 0.005
 """Of the best loss: a difference that is not worth a higher rank, however sure it is."""
 
@@ -235,10 +235,10 @@ def _told(asked: Asked, tried: list[Tried], kinds: list[Kind], budget: int | Non
         why = f"no rank brought the held-out loss below {start:.4g} in {steps} steps: find the learning rate first"
         return Rank(None, "all-linear", [], why, False, 0, budget, start, steps, tried, kinds)
     best = min(reached.values(), key=lambda each: each.held_out or 0.0)
-    good = next(each for each in reached.values() if _as_good(each, best))
+    good = next(each for each in reached.values() if _as_good(each, best, 1.0))
     told = ", ".join(f"{each.held_out:.4g} at rank {each.r}" for each in reached.values())
     why = f"held-out loss after {steps} steps: {told}"
-    separates = any(not _as_good(each, best) for each in tried)
+    separates = any(not _as_good(each, best, SURE) for each in tried)
     if not separates:
         why += "; the ranks differ by no more than noise, so these runs are too short to tell"
     names = [kind.name for kind in kinds]
@@ -254,11 +254,11 @@ def _told(asked: Asked, tried: list[Tried], kinds: list[Kind], budget: int | Non
     return Rank(r, targets, changes, why, separates, parameters, budget, start, steps, tried, kinds)
 
 
-def _as_good(each: Tried, best: Tried) -> bool:
-    """Whether a rank's loss is above the best one's by no more than noise, or by next to nothing."""
+def _as_good(each: Tried, best: Tried, errors: float) -> bool:
+    """Whether a rank's loss is above the best one's by no more than some standard errors, or by next to nothing."""
     if each.above is None or each.error is None or best.held_out is None:
         return each is best
-    return each.above <= max(SURE * each.error, SMALL * best.held_out)
+    return each.above <= max(errors * each.error, SMALL * best.held_out)
 
 
 def _within(reached: dict[int, Tried], kinds: list[Kind], budget: int, start: float) -> tuple[int, list[str]]:
