@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -216,6 +217,14 @@ def test_a_model_gives_the_same_with_kernels(family: str) -> None:
     torch.testing.assert_close(ours(input_ids=ids).logits, plain(input_ids=ids).logits, rtol=1e-5, atol=1e-6)
     for (name, one), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_damaged_weight_leaves_the_modules_own_code_and_its_result() -> None:
+    damaged = model("Llama")
+    with torch.no_grad():
+        damaged.get_parameter("model.layers.1.mlp.down_proj.weight")[0, 0] = math.nan
+    assert quicken(damaged).gates == 1
+    assert damaged(input_ids=torch.randint(0, 50, (1, 5))).logits.isnan().any()
 
 
 def test_a_norm_of_another_kind_keeps_its_own_code() -> None:

@@ -263,4 +263,19 @@ def test_rows_whose_loss_is_no_number_are_named() -> None:
     made = history(lambda step: math.nan if step == 70 else falling(step))
     entries = [(70, 3, 2.0, 9), (70, 4, math.nan, 9)]
     made.train_rows = RowLosses(np.array(entries, dtype=FIELDS), lambda row: f"rows.jsonl:{row}")
-    assert seen(made)["not_finite"].rows == ("rows.jsonl:4",)
+    found = seen(made)["not_finite"]
+    assert found.rows == ("rows.jsonl:4",)
+    assert not found.change  # no rate mends a row
+
+
+def test_weights_that_overflowed_are_advised_a_lower_rate() -> None:
+    made = history(lambda step: math.nan if step == 70 else falling(step))
+    entries = [(70, 3, math.nan, 9), (70, 4, math.nan, 9)]
+    made.train_rows = RowLosses(np.array(entries, dtype=FIELDS), lambda row: f"rows.jsonl:{row}")
+    assert "learning_rate=2e-05" in seen(made)["not_finite"].change
+
+
+def test_a_loud_layer_is_clipped_first_and_else_unlearned_by_larger_steps() -> None:
+    loud = {**LAYERS, "layers.04": 0.02, "layers.05": 0.03}
+    assert seen(groups(loud, changes=("train.max_grad_norm=null",)))["exploding"].change == "train.max_grad_norm=1.0"
+    assert "learning_rate=0.0006" in seen(groups(loud))["exploding"].change

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,11 @@ def open_store(folder: Path, *, make: bool = False) -> Store:
 def said(folder: Path) -> str:
     """The ``--store`` option as a next command needs it; empty for the usual store."""
     return "" if folder == USUAL else f" --store {folder}"
+
+
+def again(changes: tuple[str, ...], folder: Path) -> str:
+    """The options that a next command needs to speak of the same recipe and store as this one."""
+    return "".join(f" --set {shlex.quote(change)}" for change in changes) + said(folder)
 
 
 def name_of(given: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,16 +23,17 @@ class MonitorSection(Section):
     """Optimizer steps between lines of the log."""
     details: bool = True
     """Whether losses of single rows, by source and by place in the answer, and gradients by layer are kept too."""
-    samples: int = Field(3, ge=0)
-    """Questions of held-out rows that the model answers at every evaluation, where there are no ``sample_prompts``."""
+    samples: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """Questions of held-out rows that the model answers at every evaluation, where there are no ``sample_prompts``;
+    ``auto`` takes 3 where answering costs less than 2 % of the training."""
     sample_prompts: tuple[str, ...] = ()
     """Prompts that the model answers at every evaluation, kept with the run."""
-    general_texts: str | None = "own"
+    general_texts: str | None = "auto"
     """Texts on which forgetting is measured: ``own`` are texts that the model writes before its first step, or name a
-    file of plain text; null measures none."""
+    file of plain text; null measures none, ``auto`` takes ``own`` where that costs less than 2 % of the training."""
 
     def beside(self, folder: Path) -> MonitorSection:
         """The section with its file found from a recipe's folder."""
-        if self.general_texts in (None, "own"):
+        if self.general_texts in (None, "own", "auto"):
             return self
         return self.model_copy(update={"general_texts": str(folder / str(self.general_texts))})

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuneloop.monitoring.trend import Estimate, level, weighted
+from tuneloop.monitoring.trend import Estimate, curve, level, weighted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,8 +129,9 @@ def memory(history: History) -> Memory | None:
     Returns:
         The comparison; None where training rows were not met twice, or nothing was held out.
     """
-    held_out = history.series("validation/loss")
-    epoch = history.latest("train/epoch")
+    held_out = curve(history, "validation/loss")
+    epochs_at = curve(history, "train/epoch")
+    epoch = epochs_at[-1][1] if epochs_at else None
     if len(held_out) < 2:
         return None
     trained, measured = history.train_rows, history.validation_rows
@@ -144,11 +145,11 @@ def memory(history: History) -> Memory | None:
         return Memory(mean(seen.last[again], seen.terms[again]), mean(unseen.last, unseen.terms), epochs, examples)
     if epoch is None or epoch < 2:
         return None
-    after = dict(history.series("train/epoch"))
-    late = [value for step, value in history.series("train/loss") if after.get(step, 0.0) > epoch - 1]
+    after = dict(epochs_at)
+    late = [value for step, value in curve(history, "train/loss") if after.get(step, 0.0) > epoch - 1]
     if len(late) < 2:
         return None
-    size, last = history.option("train.batch.size"), history.series("train/epoch")[-1][0]
+    size, last = history.option("train.batch.size"), epochs_at[-1][0]
     known = history.fact("data/train/examples")
     if known is None and size:
         known = last * float(size) / epoch
@@ -161,5 +162,5 @@ def ends_at(history: History, step: int) -> str:
         return ""
     if history.option("train.max_steps"):
         return f"train.max_steps={step}"
-    epoch = next((value for at, value in history.series("train/epoch") if at >= step), None)
+    epoch = next((value for at, value in curve(history, "train/epoch") if at >= step), None)
     return f"train.num_train_epochs={max(epoch, 0.1):.1f}" if epoch is not None else f"train.max_steps={step}"

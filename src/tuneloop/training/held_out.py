@@ -50,7 +50,8 @@ def measured(learner: Learner, step: int = 0) -> tuple[dict[str, float], np.ndar
     by_place = loss_figures(summed)
     loss = summed.pop("") / max(1, summed.pop("terms"))
     if not math.isfinite(loss):
-        raise NotFinite(
+        raise NotFinite.of(
+            learner.model,
             f"the held-out loss is {loss}",
             where=f"validation rows such as {', '.join(not_finite(learner, rows, indices)) or rows.origins[0]}",
             fix="take these rows out, or lower train.optimizer learning_rate",

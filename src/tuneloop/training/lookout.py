@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuneloop.models import Loaded
 from tuneloop.monitoring.checks import findings
@@ -19,12 +19,13 @@ from tuneloop.store.disk import writing
 from tuneloop.training import samples
 from tuneloop.training.job import Job
 from tuneloop.training.randomness import Generators
-from tuneloop.training.samples import LONGEST, Samples
+from tuneloop.training.samples import LONGEST, SAMPLES, Samples
 from tuneloop.training.signals import general
 from tuneloop.training.signals.early import Early
 from tuneloop.training.signals.facts import facts
 from tuneloop.training.signals.failure import NotFinite
 from tuneloop.training.signals.general import General
+from tuneloop.training.signals.price import SHARE, TOKENS_OF_A_STEP, affordable
 from tuneloop.training.signals.shuffled import Shuffled
 from tuneloop.training.state import State
 
@@ -58,7 +59,7 @@ class Lookout:
     def __init__(
         self, job: Job, recorder: Recorder, learner: Learner, *, loaded: Loaded, folder: Path, step: int
     ) -> None:
-        self.section: MonitorSection = job.monitor
+        self.section: MonitorSection = settled(job.monitor, learner)
         self.recorder, self.history = recorder, recorder.history
         self.learner, self.folder = learner, folder
         self._told: set[str] = set()
@@ -133,6 +134,31 @@ class Lookout:
             usual = dict(zip(rows.row[now].tolist(), rows.loss[now].tolist(), strict=True))
             found |= self._shuffled.measure(self.learner, loss, usual)
         return found
+
+
+def settled(section: MonitorSection, learner: Learner) -> MonitorSection:
+    """The section with what it leaves to the run decided by its cost, which is told where it is too high.
+
+    Args:
+        section: The ``monitor`` section.
+        learner: The model, the rows and the plan.
+    """
+    asked = {
+        "samples": (SAMPLES, 0, "sample answers", LONGEST * TOKENS_OF_A_STEP),
+        "general_texts": (general.OWN, None, "general texts, which show forgetting,", general.TEXTS * general.LENGTH),
+    }
+    update: dict[str, Any] = {}
+    for option, (value, nothing, what, tokens) in asked.items():
+        if getattr(section, option) != "auto":
+            continue
+        cheap = affordable(learner, tokens)
+        update[option] = value if cheap else nothing
+        if not cheap and not (option == "samples" and section.sample_prompts):
+            learner.progress.note(
+                f"{what} would cost more than {SHARE:.0%} of this training and are left out; "
+                f"monitor.{option}={value} asks for them"
+            )
+    return section.model_copy(update=update)
 
 
 @contextmanager

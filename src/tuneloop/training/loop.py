@@ -221,7 +221,8 @@ def advance(learner: Learner, state: State) -> tuple[dict[str, float], np.ndarra
     if not math.isfinite(loss) or (not math.isfinite(norm) and learner.precision.scaler is None):
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
         named = not_finite(learner, rows, indices) or [rows.origins[index] for index in indices[:5]]
-        raise NotFinite(
+        raise NotFinite.of(
+            learner.model,
             f"{what} at step {state.step + 1}; the last good checkpoint is kept",
             where=f"rows of that step: {', '.join(named)}",
             fix=f"look at these rows; else lower the learning rate (now {rate:.2g}) or set train.max_grad_norm",

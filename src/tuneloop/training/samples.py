@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FILE = "samples.jsonl"
 LONGEST = 128
 """Tokens of the longest sample answer."""
+SAMPLES = 3
+"""Questions that are asked where the recipe leaves it open."""
 LOOKED_AT = 64
 """Held-out rows among which questions with short answers are looked for."""
 
@@ -64,7 +66,7 @@ class Samples:
         if section.sample_prompts:
             self.prompts = [self._named(prompt) for prompt in section.sample_prompts]
         else:
-            self.prompts = self._held_out(dataset, section.samples)
+            self.prompts = self._held_out(dataset, int(section.samples))
         if self.prompts:
             kept = [row for row in jsonl.read(self._path, dict[str, Any]) if step and row["step"] <= step]
             with writing(folder):

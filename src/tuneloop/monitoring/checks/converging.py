@@ -6,6 +6,7 @@ from typing import final
 
 from pydantic import Field
 
+from tuneloop.monitoring import trend
 from tuneloop.monitoring.checks import Check
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
@@ -22,12 +23,12 @@ class Converging(Check):
 
     def look(self, history: History) -> Finding | None:
         """Compare first, lowest and last held-out loss."""
-        series = history.series("validation/loss")
+        series = trend.curve(history, "validation/loss")
         if len(series) < 2:
             return None
         (first_step, first), (last_step, last) = series[0], series[-1]
         best = min(value for _, value in series)
-        if best > first * (1 - self.gain) or last > best * (1 + self.slack):
+        if first <= 0 or best > first * (1 - self.gain) or last > best * (1 + self.slack):
             return None
         return Finding(
             "converging",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from typing import ClassVar, final
 
 from pydantic import Field
@@ -56,13 +57,15 @@ class Exploding(Check):
     def _found(
         self, history: History, first: int, last: int, told: str, layer: str, figures: dict[str, float]
     ) -> Finding:
-        if layer:
-            change = _advice.length(history, 2)
-            advice = f"look at the base's weights: what comes out of {layer} is far too loud, and takes long to unlearn"
-        elif history.option("train") is not None and history.option("train.max_grad_norm") is None:
+        train = history.option("train")
+        if isinstance(train, Mapping) and "max_grad_norm" in train and train["max_grad_norm"] is None:
             change, advice = "train.max_grad_norm=1.0", "clip the gradient"
+        elif layer:
+            change, advice = _advice.rate(history, 3), "such weights are unlearned by large steps alone"
         else:
             change, advice = _advice.rate(history, 1 / 3), "lower the rate"
+        if layer:
+            advice = f"what comes out of {layer} is far too loud: look at the base's weights; {advice}"
         return Finding("exploding", "warning", first, last, told, advice, change, figures=figures)
 
     def _calm(self, series: list[tuple[int, float]]) -> float:

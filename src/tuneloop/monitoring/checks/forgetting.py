@@ -7,7 +7,8 @@ from typing import final
 
 from pydantic import Field
 
-from tuneloop.monitoring.checks import Check
+from tuneloop.monitoring import trend
+from tuneloop.monitoring.checks import Check, _advice
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
 
@@ -34,7 +35,7 @@ class Forgetting(Check):
 
     def look(self, history: History) -> Finding | None:
         """Compare general texts before and after, then each source."""
-        general = history.series("general/loss")
+        general = trend.curve(history, "general/loss")
         if len(general) > 1:
             (first, before), (last, now) = general[0], general[-1]
             if now - before >= self.mention:
@@ -42,11 +43,11 @@ class Forgetting(Check):
         return self._sources(history)
 
     def _general(self, history: History, first: int, last: int, before: float, now: float) -> Finding:
-        held_out = history.values("validation/loss")
+        held_out = [value for _, value in trend.curve(history, "validation/loss")]
         gained = held_out[0] - min(held_out) if held_out else 0.0
         lost = now - before
         words = history.fact("model/vocabulary")
-        little = words is not None and math.log(words) - now < self.left * (math.log(words) - before)
+        little = words is not None and 1 < words < math.inf and math.log(words) - now < self.left * (math.log(words) - before)
         serious = lost >= max(self.rise, (self.price / 2 if little else self.price) * gained)
         gain = f", while held-out rows gained {gained:.3f}" if held_out else ""
         return Finding(
@@ -56,13 +57,15 @@ class Forgetting(Check):
             last,
             f"general texts lose {now:.3f} nats per token instead of {before:.3f} before training (+{lost:.3f}){gain}",
             "learn more slowly, and mix rows of the old kind in",
-            change=slower(history, 5) if serious else "",
+            change=_advice.rate(history, 1 / 5) if serious else "",
             figures={"before": before, "now": now, "gained": gained},
         )
 
     def _sources(self, history: History) -> Finding | None:
         """Look for a source whose held-out rows got worse from evaluation to evaluation while another one's fell."""
-        sources = {name: series for name, series in history.under("validation/loss/source/").items() if len(series) > 3}
+        prefix = "validation/loss/source/"
+        measured = {name: trend.curve(history, prefix + name) for name in history.under(prefix)}
+        sources = {name: series for name, series in measured.items() if len(series) > 3}
         fell = [name for name, series in sources.items() if series[-1][1] < series[0][1] * (1 - self.source)]
         for name, series in sources.items():
             values = [value for _, value in series]
@@ -75,14 +78,7 @@ class Forgetting(Check):
                     f"held-out rows of {name} lose {values[-1]:.3f} nats instead of {values[0]:.3f} before training, "
                     f"while {fell[0]} gets better",
                     f"give {name} a larger share of the training rows (share of its source), or learn more slowly",
-                    change=slower(history, 3),
+                    change=_advice.rate(history, 1 / 3),
                     figures={"before": values[0], "now": values[-1]},
                 )
         return None
-
-
-def slower(history: History, times: float) -> str:
-    """The recipe change that divides the learning rate; empty where the rate is not known."""
-    rate = history.option(f"train.optimizer.{history.optimizer}.learning_rate")
-    rate = rate or max(history.values("train/learning_rate"), default=0.0)
-    return f"train.optimizer.{history.optimizer}.learning_rate={rate / times:.2g}" if rate else ""

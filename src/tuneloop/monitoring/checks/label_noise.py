@@ -134,6 +134,8 @@ class LabelNoise(Check):
         if history.train_rows is None:
             return ()
         seen = visits(history.train_rows)
+        if not len(seen.loss):
+            return ()
         lost = seen.loss[1:].mean(axis=0) if len(seen.loss) > 1 else seen.loss[0]
         order = (-lost).argsort(kind="stable")[: self.named]
         return tuple(history.train_rows.origin(int(row)) for row in seen.rows[order])

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple, final
 
 from pydantic import Field
 
+from tuneloop.monitoring import trend
 from tuneloop.monitoring.checks import Check
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
@@ -110,14 +111,13 @@ def _noise(turns: list[_Turn]) -> float:
 
 def _turns(history: History) -> list[_Turn]:
     """The ends of epochs at which enough steps were logged and the held-out loss was measured."""
-    at = dict(history.series("train/epoch"))
-    logged = [(at[step], step, value) for step, value in history.series("train/loss") if step in at]
-    ended = int(max(at.values(), default=0.0))
-    thirds: dict[int, list[list[float]]] = {number: [[], [], []] for number in range(ended + 1)}
+    at = {step: epoch for step, epoch in trend.curve(history, "train/epoch") if epoch >= 0}
+    logged = [(at[step], step, value) for step, value in trend.curve(history, "train/loss") if step in at]
+    thirds: dict[int, list[list[float]]] = {}
     for epoch, _, value in logged:
         whole = max(0, math.ceil(epoch - 1e-9) - 1)
-        if whole in thirds:
-            thirds[whole][min(2, int(3 * (epoch - whole - 1e-9)))].append(value)
+        part = min(2, max(0, int(3 * (epoch - whole - 1e-9))))
+        thirds.setdefault(whole, [[], [], []])[part].append(value)
     levels = {number: [statistics.fmean(part) for part in parts] for number, parts in thirds.items() if all(parts)}
     turns = []
     for number, following in pairwise(sorted(levels)):
@@ -126,9 +126,9 @@ def _turns(history: History) -> list[_Turn]:
         if following != number + 1 or held_out is None or min(map(len, thirds[number] + thirds[following])) < 3:
             continue
         here, there = levels[number], levels[following]
-        trend = ((here[0] - here[2]) + (there[0] - there[2])) / 4
+        fall = ((here[0] - here[2]) + (there[0] - there[2])) / 4
         noise = math.hypot(_error(thirds[number][2]), _error(thirds[following][0]))
-        turns.append(_Turn(steps[-1], here[2], here[2] - there[0] - trend, noise, held_out))
+        turns.append(_Turn(steps[-1], here[2], here[2] - there[0] - fall, noise, held_out))
     return turns
 
 
@@ -140,7 +140,7 @@ def _measured(history: History, at: dict[int, float], epoch: int) -> float | Non
     """Held-out loss at the end of an epoch, or within a twentieth of an epoch of it."""
     near = [
         (abs(at[step] - epoch), value)
-        for step, value in history.series("validation/loss")
+        for step, value in trend.curve(history, "validation/loss")
         if step in at and abs(at[step] - epoch) <= 0.05
     ]
     return min(near)[1] if near else None

@@ -59,7 +59,7 @@ class Mask(Check):
     def _bare(self, history: History) -> bool:
         """Whether most rows learn one token alone, which is the end of the answer without its words."""
         rows = history.train_rows
-        return rows is not None and sorted(rows.terms.tolist())[len(rows) // 2] <= 1
+        return rows is not None and len(rows) > 0 and sorted(rows.terms.tolist())[len(rows) // 2] <= 1
 
     def _told(
         self,

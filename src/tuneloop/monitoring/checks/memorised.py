@@ -6,9 +6,9 @@ from typing import final
 
 from pydantic import Field
 
+from tuneloop.monitoring import trend
 from tuneloop.monitoring.checks import Check
 from tuneloop.monitoring.history import History
-from tuneloop.monitoring.trend import held_out_change
 from tuneloop.monitoring.visits import ends_at, memory, visits
 from tuneloop.rows import Finding
 
@@ -34,10 +34,10 @@ class Memorised(Check):
         found = memory(history)
         if found is None or found.epochs < 2 or found.share(self.errors) >= self.share:
             return None
-        series = history.series("validation/loss")
+        series = trend.curve(history, "validation/loss")
         best, lowest = min(series, key=lambda entry: entry[1])
         last, now = series[-1]
-        change = held_out_change(history, best, last)
+        change = trend.held_out_change(history, best, last)
         rose = change is not None and best < last and change.value > max(self.rise * lowest, 3 * change.error)
         return Finding(
             "memorised",
@@ -57,5 +57,7 @@ class Memorised(Check):
         if history.train_rows is None:
             return ()
         seen = visits(history.train_rows)
+        if not len(seen.loss):
+            return ()
         order = (seen.last - seen.loss[0]).argsort(kind="stable")[: self.named]
         return tuple(history.train_rows.origin(int(row)) for row in seen.rows[order])

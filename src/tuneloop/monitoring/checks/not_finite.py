@@ -27,26 +27,30 @@ class NotFinite(Check):
             return None
         step, name, value = min(broken, key=lambda entry: entry[0])
         half = history.option("train.precision") == "fp16"
+        rows, single = self._rows(history, step)
         change = "train.precision=fp32" if half else _advice.rate(history, 0.1)
-        cause = "half precision overflows" if half else "look at the rows of that step; else lower the rate"
+        cause = "half precision overflows" if half else "the weights overflowed: lower the rate"
+        if single:
+            cause, change = "these rows alone give no number, the others of the step do: mend or remove them", ""
         return Finding(
             "not_finite",
             "error",
             step,
             max(entry[0] for entry in broken),
             f"{name} is {value} at step {step}, and {len(broken)} logged figures are no numbers",
-            f"{cause}",
+            cause,
             change,
-            self._rows(history, step),
+            rows,
             {"figures": float(len(broken))},
         )
 
-    def _rows(self, history: History, step: int) -> tuple[str, ...]:
-        """Origins of the rows of a step: those whose own loss is no number, else all of them."""
+    def _rows(self, history: History, step: int) -> tuple[tuple[str, ...], bool]:
+        """Origins of the rows of a step whose own loss is no number, else of all; and whether others have one."""
         rows = history.train_rows
         if rows is None:
-            return ()
+            return (), False
         drawn = [(int(row), float(loss)) for row, loss in zip(rows.row, rows.loss, strict=True)]
         there = [entry for entry, at in zip(drawn, rows.step, strict=True) if at == step]
-        broken = [entry for entry in there if not math.isfinite(entry[1])] or there
-        return tuple(rows.origin(row) for row, _ in broken[:20])
+        broken = [entry for entry in there if not math.isfinite(entry[1])]
+        named = tuple(dict.fromkeys(rows.origin(row) for row, _ in (broken or there)[:20]))
+        return named, 0 < len(broken) < len(there)

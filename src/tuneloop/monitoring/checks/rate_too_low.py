@@ -20,7 +20,7 @@ class RateTooLow(Check):
     the rates so far. A run that learns leaves that line soon, because what is easy is learned first.
     """
 
-    explains: ClassVar[tuple[str, ...]] = ("underfit", "plateau", "capacity", "label_noise")
+    explains: ClassVar[tuple[str, ...]] = ("underfit", "plateau", "capacity", "label_noise", "never_stops")
     gain: float = Field(0.02, gt=0, lt=1)
     """Share of the first held-out loss; a run that gained more is not judged, or half as much where the sizes of the
     steps are not known."""

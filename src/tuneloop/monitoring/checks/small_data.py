@@ -6,6 +6,7 @@ from typing import ClassVar, final
 
 from pydantic import Field
 
+from tuneloop.monitoring import trend
 from tuneloop.monitoring.checks import Check
 from tuneloop.monitoring.history import History
 from tuneloop.monitoring.visits import ends_at, memory
@@ -36,7 +37,7 @@ class SmallData(Check):
         found = memory(history)
         if found is None or found.examples is None or found.examples > self.examples or found.epochs < self.epochs:
             return None
-        series = history.series("validation/loss")
+        series = trend.curve(history, "validation/loss")
         best, lowest = min(series, key=lambda entry: entry[1])
         last, now = series[-1]
         if found.share(self.errors) >= self.share or best > self.early * last or now < lowest * (1 + self.rise):

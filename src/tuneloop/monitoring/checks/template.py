@@ -21,6 +21,8 @@ class Template(Check):
     """Share of examples with markers of a chat template in their texts, from which on it is a warning."""
     worse: float = Field(0.02, gt=0)
     """Share by which answers must be less expected under the other template, before training, to be a warning."""
+    errors: float = Field(3.0, gt=0)
+    """Standard errors by which they must, too."""
 
     def look(self, history: History) -> Finding | None:
         """Look for markers in the rows, then at the template that took the place of the model's own."""
@@ -46,7 +48,7 @@ class Template(Check):
         error = history.fact("template/error") or 0.0
         if own is None or used is None:
             return None
-        harms = used - own > max(self.worse * own, 4 * error)
+        harms = used - own > max(self.worse * own, self.errors * error)
         told = f"before training, answers lose {used:.3f} nats per token under it and {own:.3f} under the model's own"
         return Finding(
             "template",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal, final
 
 from pydantic import Field
@@ -41,7 +42,7 @@ class Truncated(Check):
     def _shortened(self, history: History, cut: float) -> Finding:
         """Tell of shortened rows, with the length that has room for more where the model can read it."""
         length, context = history.option("train.max_length"), history.fact("model/context")
-        longer = int(min(2 * length, context)) if length and context else 0
+        longer = int(min(2 * length, context)) if length and context and math.isfinite(context) else 0
         answers = history.part("task", "") in ("sft", "distillation", "preference")
         return self._told(
             history,

@@ -50,8 +50,8 @@ class Vanishing(Check):
         return Finding(
             "vanishing",
             "warning" if blocks else "error",
-            series[0][0] if blocks else series[-self.steps][0],
-            series[-1][0],
+            0 if blocks else series[-self.steps][0],
+            (series or trend.curve(history, "train/loss"))[-1][0],
             told,
             advice,
             change,
@@ -63,10 +63,13 @@ class Vanishing(Check):
 
         Those that get exactly 0 are dead.
         """
-        first = {name: series[0] for name, series in history.under("train/grad_norm/").items()}
+        groups = {name: trend.curve(history, f"train/grad_norm/{name}") for name in history.under("train/grad_norm/")}
+        first = {name: series[0] for name, series in groups.items() if series}
         if not first or max(step for step, _ in first.values()) > 2:
             return {}
         largest = max(norm for _, norm in first.values())
+        if largest <= 0:
+            return {}
         blocks = {name: norm / largest for name, (_, norm) in first.items() if norm and name.startswith("layers")}
         weak = {name: share for name, share in blocks.items() if share < self.share}
         return weak if 2 * len(weak) > len(blocks) else {}

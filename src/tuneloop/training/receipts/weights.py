@@ -53,7 +53,8 @@ def moved(model: nn.Module, before: Weights, steps: int) -> dict[str, float]:
         raise TrainingError(
             f"not one of {len(far)} trained matrices moved in {steps} steps",
             where="train.adapter",
-            fix="raise train.optimizer learning_rate, and look at train/grad_norm in the run's signals",
+            fix="see what tuneloop diagnose says: without a gradient they are cut off from the loss and no rate helps; "
+            "else raise train.optimizer learning_rate",
         )
     if _frozen(model) != before.frozen:
         raise TrainingError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +30,7 @@ def compared(learner: Learner, loaded: Loaded, dataset: Dataset) -> dict[str, fl
     Args:
         learner: Ready to learn.
         loaded: Its model, whose base came with a chat template.
-        dataset: Where the rows came from; held-out ones are taken where there are any.
+        dataset: Where the rows came from; held-out ones first; none of them has been learned yet.
 
     Returns:
         ``template/used_loss`` and ``template/own_loss``: means over the rows, each in nats per learned token; and
@@ -38,8 +38,8 @@ def compared(learner: Learner, loaded: Loaded, dataset: Dataset) -> dict[str, fl
     """
     if learner.task.term != "token" or learner.task.choices or learner.section.parallel.in_step:
         return {}
-    split = "validation" if len(learner.validation) else "train"
-    records = list(islice(dataset.records(split), MOST))
+    splits = (dataset.records(name) for name in ("validation", "train") if len(getattr(learner, name)))
+    records = list(islice(chain.from_iterable(splits), MOST))
     section = loaded.section
     own = Tokenizer.load(
         loaded.base.folder,
