@@ -192,7 +192,7 @@ FAULTS = {
     "epochs_50": Fault(
         _fifty_epochs,
         ("overfit", "small_data", "memorised"),
-        ("full_en", "full_zh", "full_sums"),
+        ("full_en", "lora_en", "full_sums"),
         ("lora_embedded", "full_problems"),
     ),
     "leak": Fault(

@@ -92,14 +92,14 @@ SIGN = "\u0416"
 def broken_token(weights: Weights, config: dict[str, Any], seed: int) -> None:
     """Break the embedding of the byte that begins :data:`SIGN`: a row that holds it has a loss that is no number.
 
-    The head gets a copy that is whole, so that all other rows stay as they are. With seed 2 the number is not NaN but
-    so large that it overflows on the way.
+    The head gets a copy that is whole, so that all other rows stay as they are. With seed 2 the number is infinite
+    (one that only overflows on the way does no harm: the first norm makes it nothing).
     """
     name = "model.embed_tokens.weight"
     config["tie_word_embeddings"] = False
     weights["lm_head.weight"] = weights.get("lm_head.weight", weights[name]).clone()
     weights[name] = weights[name].clone()
-    weights[name][3 + SIGN.encode()[0]] = 3e38 if seed == 2 else float("nan")
+    weights[name][3 + SIGN.encode()[0]] = float("inf" if seed == 2 else "nan")
 
 
 def loud_layer(weights: Weights, config: dict[str, Any], seed: int) -> None:

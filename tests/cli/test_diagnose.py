@@ -32,12 +32,28 @@ def run(folder: Path, *, healthy: bool) -> Path:
 
 
 def test_a_faulty_run_ends_with_status_3_and_a_command_to_paste(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    change = "--set train.optimizer.adamw.learning_rate=0.0006"
     assert execute(["diagnose", str(run(tmp_path / "run", healthy=False))]) == 3
     told = capsys.readouterr().out
     assert "rate_too_high: training loss climbed from" in told
-    assert told.rstrip().endswith("next: tuneloop train faq.yaml --set train.optimizer.adamw.learning_rate=0.0006")
+    assert told.rstrip().endswith(f"next: tuneloop train RECIPE {change}")  # its file is called otherwise
+    (tmp_path / "faq.yaml").touch()
+    execute(["diagnose", "run"])
+    assert capsys.readouterr().out.rstrip().endswith(f"next: tuneloop train faq.yaml {change}")
+
+
+def test_a_recipe_file_names_its_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "work").mkdir()
+    run(tmp_path / "work" / ("w" * 20), healthy=False)
+    file = tmp_path / "other.yaml"
+    file.write_text("name: faq\ndata: {sources: [rows.jsonl]}\nmodel: {base: embedded}\n")
+    assert execute(["diagnose", str(file), "--store", str(tmp_path)]) == 3
+    assert f"next: tuneloop train {file} --set train.optimizer" in capsys.readouterr().out
+    assert execute(["diagnose", str(tmp_path / "none.yaml"), "--store", str(tmp_path)]) == 2
+    assert "no such recipe" in capsys.readouterr().err
 
 
 def test_a_healthy_run_ends_with_status_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

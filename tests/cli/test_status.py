@@ -11,7 +11,7 @@ import pytest
 
 from tuneloop import life
 from tuneloop.errors import TuneloopError
-from tuneloop.store import Store
+from tuneloop.store import Model, Run, Store
 
 GOOD = "data: {sources: [rows.jsonl]}\nmodel: {base: embedded}\n"
 
@@ -128,3 +128,39 @@ def test_a_bad_option_is_told_in_clicks_way(run: Callable[..., Any]) -> None:
     said = run("runs", "--kind", "cake")
     assert said.status == 2
     assert "dataset" in said.err
+
+
+def test_the_next_command_speaks_of_the_same_recipe_and_store(
+    tmp_path: Path, store: Store, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = store.get(Run, "faq/run"), store.get(Model, "faq/model")
+    monkeypatch.setattr(life, "train", lambda *_, **__: made)
+    recipe = tmp_path / "good.yaml"
+    recipe.write_text(GOOD)
+    said = run("train", recipe, "--set", "train.stop={patience: 2}", "--store", store.root)
+    assert said.out.rstrip().endswith(
+        f"next: tuneloop evaluate {recipe} --set 'train.stop={{patience: 2}}' --store {store.root}"
+    )
+
+
+def test_a_search_without_a_space_ends_before_rows_are_read(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)  # its rows are not there
+    said = run("tune", tmp_path / "good.yaml", "--store", tmp_path / "store")
+    assert said.status == 2
+    assert "there is nothing to vary" in said.err
+
+
+def test_a_search_does_not_write_over_its_own_recipe(tmp_path: Path, run: Callable[..., Any]) -> None:
+    recipe = tmp_path / "good.yaml"
+    recipe.write_text(GOOD)
+    said = run("tune", recipe, "--save", recipe, "--store", tmp_path / "store")
+    assert said.status == 2
+    assert "write over its own recipe" in said.err
+    assert recipe.read_text() == GOOD
+
+
+def test_a_picture_that_cannot_be_kept_is_told_before_the_trials(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    said = run("find", "rate", tmp_path / "good.yaml", "--picture", tmp_path / "no" / "rate.png")
+    assert said.status == 2
+    assert "there is no folder" in said.err

@@ -164,3 +164,15 @@ def test_pages_of_no_store_are_refused_with_a_fix(tmp_path: Path, run: Callable[
     said = run("ui", "--store", tmp_path / "none")
     assert said.status == 2
     assert "there is no store here" in said.err
+
+
+def test_a_recipe_file_names_its_run(store: Store, run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("name: faq\ndata: {sources: [rows.jsonl]}\nmodel: {base: embedded}\n")
+    said = run("watch", tmp_path / "other.yaml", "--once", "--store", store.root)
+    assert "finished after step 100" in said.out
+
+
+def test_a_folder_that_is_not_there_is_not_waited_for(store: Store, run: Callable[..., Any], tmp_path: Path) -> None:
+    said = run("watch", tmp_path / "nothing", "--store", store.root)
+    assert said.status == 2
+    assert "there is no such folder" in said.err

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tuneloop.improving.improve import improve
 from tuneloop.improving.section import ImproveSection
 from tuneloop.improving.story import Outcome, Story
 from tuneloop.monitoring.history import History
+from tuneloop.monitoring.progress import Silent
 from tuneloop.rows import Finding, Signal
 
 ROWS = 200
@@ -205,3 +207,20 @@ def test_a_change_of_a_whole_part_takes_the_place_of_changes_below_it(path: str)
     leading = replace(ending.story.leading, changes={path: "1"})
     story = replace(ending.story, attempts=(leading,))
     assert story.changed(Proposal((f"{above}=null",), "")) == {above: "null"}
+
+
+def test_a_gain_within_chance_is_called_so() -> None:
+    notes: list[str] = []
+
+    class Heard(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    def attempt(changes: Mapping[str, str]) -> Outcome:
+        draw = random.Random(len(changes))
+        made = outcome(recipe(changes, 1e-3), 2.0)
+        rows = {name: (loss + draw.gauss(0.0, 1.0), terms) for name, (loss, terms) in made.rows.items()}
+        return replace(made, rows=rows)
+
+    improve(ImproveSection(moves=["rate"], runs=2), attempt, progress=Heard())
+    assert any("better, maybe by chance, " in note for note in notes)

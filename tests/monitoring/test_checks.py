@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneloop.monitoring.checks import Check, findings
@@ -120,6 +120,7 @@ def test_a_few_large_gradients_are_no_explosion(spikes: Iterable[int]) -> None:
     assert "exploding" not in seen(run(falling, norm=lambda step: 80.0 if step in spikes else 1.0))
 
 
+@settings(deadline=None)
 @given(
     start=st.floats(1.0, 6.0),
     share=st.floats(0.1, 0.8),

@@ -1,4 +1,4 @@
-"""Whatever a log holds, no check breaks on it: zeros, single points, constants, figures of 30 digits, and no numbers."""
+"""Whatever a log holds, no check breaks on it: zeros, single points, constants, huge figures, and no numbers."""
 
 from __future__ import annotations
 

@@ -117,6 +117,15 @@ def test_nothing_to_learn_stops_before_training(bench: Bench) -> None:
     assert "max_length" in error.value.problems[0].fix
 
 
+def test_a_run_without_held_out_rows_says_what_it_cannot_do(bench: Bench) -> None:
+    progress = Heard()
+    alone = seal(bench.store, map(chat, range(40)))
+    bench.train(section_of(max_steps=2), progress, dataset=alone)
+    assert any("no rows are held out" in note and "data.split.validation" in note for note in progress.notes)
+    bench.train(section_of(max_steps=3), kept := Heard())
+    assert not any("no rows are held out" in note for note in kept.notes)
+
+
 def test_an_adapter_that_did_not_move_is_an_error(bench: Bench) -> None:
     with pytest.raises(TrainingError, match="moved"):
         bench.train(section_of(optimizer={"sgd": {"learning_rate": 1e-30}}, max_steps=2))

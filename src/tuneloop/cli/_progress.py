@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _QUIET_SECONDS = 10.0
 _NOTHING_SECONDS = 0.05
+_ROOM = 90
+"""Columns of figures in a log; a run's other figures are in its signals."""
 
 
 @contextmanager
@@ -61,7 +63,7 @@ class _Work:
         count = f"{self.done:,}" if self.done else ""
         line = f"{self.what:<38}  {count:>8}  {duration(seconds):>11}"
         self.what = ""
-        room = max(1, width - len(line) - 3) if width else 0
+        room = max(1, width - len(line) - 3) if width else _ROOM
         return f"{line}  {figures(self.figures, room)}".rstrip()
 
 
@@ -82,7 +84,7 @@ class _Lines(_Work):
         if time.monotonic() - self._told >= _QUIET_SECONDS:
             self._told = time.monotonic()
             of = f"/{self.total:,}" if self.total else ""
-            click.echo(f"{self.what}  {done:,}{of}  {figures(self.figures)}".rstrip(), err=True)
+            click.echo(f"{self.what}  {done:,}{of}  {figures(self.figures, _ROOM)}".rstrip(), err=True)
 
     def note(self, text: str) -> None:
         click.echo(text, err=True)

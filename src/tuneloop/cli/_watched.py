@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tuneloop.cli._chart import chart, spark
+from tuneloop.cli._options import name_of
 from tuneloop.cli._screen import duration, figure, figures, terminal, wide
+from tuneloop.errors import StoreError
 from tuneloop.monitoring.followed import Followed
 from tuneloop.monitoring.history import History
 from tuneloop.monitoring.places import Place, Places
@@ -94,12 +96,17 @@ def find(root: Path, name: str | None) -> Watched | None:
 
     Args:
         root: The store.
-        name: A recipe's name, a ref, a run's id or its beginning, the beginning of a work folder's name; or the path
-            of a store, of a run's folder or of a folder of runs, which may lie on another machine.
+        name: A recipe's name or file, a ref, a run's id or its beginning, the beginning of a work folder's name; or
+            the path of a store, of a run's folder or of a folder of runs, which may lie on another machine.
 
     Raises:
-        StoreError: There is no run of that name.
+        RecipeError: A recipe's file is not there, or something is wrong in it.
+        StoreError: There is no run of that name, or no such folder.
     """
+    if name and name.endswith((".yaml", ".yml")):
+        name = name_of(name)
+    if name and name.startswith(("/", "./", "../")) and not Path(name).exists():
+        raise StoreError("there is no such folder", where=name, fix="name a store, a folder of runs or a run's own")
     if name and Path(name).is_dir():
         root, name = Path(name), None
     places = Places(root)

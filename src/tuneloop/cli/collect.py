@@ -27,4 +27,4 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, as_json: bool)
         dataset = life.collect(read, _options.open_store(folder), progress)
     _told.artifact(dataset, as_json=as_json, then=_told.dataset)
     if not as_json:
-        _told.then(f"tuneloop retrain {recipe}{_options.said(folder)}")
+        _told.then(f"tuneloop retrain {recipe}{_options.again(changes, folder)}")

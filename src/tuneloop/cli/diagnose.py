@@ -26,9 +26,9 @@ _ROWS = 5
 def command(name: str | None, folder: Path, as_json: bool) -> int:
     """Say what is wrong with a run, and what mends it.
 
-    NAME is a run (recipe, ref or id, such as faq), a run's folder, or the log of another tool: a trainer_state.json
-    or checkpoint folder of Hugging Face, a trainer_log.jsonl of LLaMA-Factory, a CSV or JSONL file of figures. By
-    default the run in progress, or else the latest one.
+    NAME is a run (recipe or its file, ref or id, such as faq), a run's folder, or the log of another tool: a
+    trainer_state.json or checkpoint folder of Hugging Face, a trainer_log.jsonl of LLaMA-Factory, a CSV or JSONL file
+    of figures. By default the run in progress, or else the latest one.
 
     Leaves with status 0 where nothing is wrong, 3 where a warning or an error was found.
     """
@@ -38,7 +38,7 @@ def command(name: str | None, folder: Path, as_json: bool) -> int:
         rows = [{field: getattr(finding, field) for field in finding.__struct_fields__} for finding in found]
         _options.print_json({"run": where, "healthy": not faulty, "steps": _steps(history), "findings": rows})
     else:
-        _tell(where, history, found, faulty)
+        _tell(name, where, history, found, faulty)
     return 3 if faulty else 0
 
 
@@ -47,6 +47,7 @@ def _look(name: str | None, folder: Path) -> tuple[str, History, list[Finding]]:
 
     Raises:
         DataError: A file or folder holds no log that can be read.
+        RecipeError: Something is wrong in the recipe that is named.
         StoreError: There is no run of that name.
     """
     from tuneloop.errors import StoreError
@@ -55,7 +56,8 @@ def _look(name: str | None, folder: Path) -> tuple[str, History, list[Finding]]:
     given = Path(name) if name else None
     if given and given.is_file() and given.name == "signals.jsonl":
         given = given.parent
-    if given and given.exists() and not _is_own(given):
+    recipe = given is not None and given.suffix in (".yaml", ".yml")
+    if given and not recipe and given.exists() and not _is_own(given):
         from tuneloop.monitoring import foreign
 
         history = foreign.read(given)
@@ -109,7 +111,7 @@ def _checks(history: History) -> list[Check]:
     return made
 
 
-def _tell(where: str, history: History, found: list[Finding], faulty: bool) -> None:
+def _tell(name: str | None, where: str, history: History, found: list[Finding], faulty: bool) -> None:
     from tuneloop.cli._screen import paragraph
 
     click.echo(f"{where}: {_steps(history):,} steps, {len(history.names)} kinds of figures")
@@ -130,10 +132,15 @@ def _tell(where: str, history: History, found: list[Finding], faulty: bool) -> N
         return
     first = next((each for each in found if each.change and each.severity in ("warning", "error")), None)
     if first is not None:
-        recipe = history.option("name")
-        click.echo(
-            f"\nnext: tuneloop train {f'{recipe}.yaml' if recipe else 'RECIPE'} --set {shlex.quote(first.change)}"
-        )
+        click.echo(f"\nnext: tuneloop train {_recipe(name, history)} --set {shlex.quote(first.change)}")
+
+
+def _recipe(name: str | None, history: History) -> str:
+    """The recipe's file, as well as it is known: the given one, or the usual one of that name where it is there."""
+    if name and name.endswith((".yaml", ".yml")):
+        return name
+    usual = f"{history.option('name')}.yaml"
+    return usual if Path(usual).is_file() else "RECIPE"
 
 
 def _steps(history: History) -> int:

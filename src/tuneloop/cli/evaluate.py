@@ -72,7 +72,8 @@ def command(
     _gates(passed)
     if closed:
         return CLOSED
-    _told.then(f"tuneloop export {recipe}{_options.said(folder)}", f"tuneloop release {recipe}{_options.said(folder)}")
+    rest = f"{recipe}{_options.again(changes, folder)}"
+    _told.then(f"tuneloop export {rest}", f"tuneloop release {rest}")
     return 0
 
 

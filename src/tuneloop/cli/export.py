@@ -31,4 +31,4 @@ def command(recipe: Path, model: str, changes: tuple[str, ...], folder: Path, as
         bundle = life.export(read, store, progress, model=chosen)
     _told.artifact(bundle, as_json=as_json, then=_told.bundle)
     if not as_json:
-        _told.then(f"tuneloop release {recipe}{_options.said(folder)}")
+        _told.then(f"tuneloop release {recipe}{_options.again(changes, folder)}")

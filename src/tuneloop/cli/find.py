@@ -64,6 +64,8 @@ def rate(
     A range test lets the rate grow until the loss diverges. Then short runs, all from the same start and half a
     decade apart, are compared by their held-out loss.
     """
+    if picture is not None and not picture.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {picture.parent}", param_hint="--picture")
     read = _options.read(recipe, changes)
     from tuneloop.life.finding import find_rate
 
@@ -81,7 +83,7 @@ def rate(
         _show_rate(found)
         if picture is not None:
             click.echo(f"picture: {picture}")
-    _finish(recipe, changes, [found.change] if found.change else [], target, as_json)
+    _finish(recipe, changes, [found.change] if found.change else [], folder, target, as_json)
 
 
 @command.command("batch")
@@ -118,7 +120,7 @@ def batch(
         _as_json(found)
     else:
         _show_batch(found)
-    _finish(recipe, changes, found.changes, target, as_json)
+    _finish(recipe, changes, found.changes, folder, target, as_json)
 
 
 @command.command("rank")
@@ -152,7 +154,7 @@ def rank(
         _as_json(found)
     else:
         _show_rank(found)
-    _finish(recipe, changes, found.changes, target, as_json)
+    _finish(recipe, changes, found.changes, folder, target, as_json)
 
 
 def _as_json(found: Any) -> None:
@@ -161,7 +163,9 @@ def _as_json(found: Any) -> None:
     _options.print_json(msgspec.json.decode(msgspec.json.encode(found)))
 
 
-def _finish(recipe: Path, changes: tuple[str, ...], found: Sequence[str], target: Path | None, as_json: bool) -> None:
+def _finish(
+    recipe: Path, changes: tuple[str, ...], found: Sequence[str], folder: Path, target: Path | None, as_json: bool
+) -> None:
     """Say what to write, and write it where that is asked for."""
     if found and not as_json:
         click.echo()
@@ -172,7 +176,7 @@ def _finish(recipe: Path, changes: tuple[str, ...], found: Sequence[str], target
 
         made = write_changed(recipe, [*changes, *found], target)
         if not as_json:
-            _told.then(f"tuneloop train {made}")
+            _told.then(f"tuneloop train {made}{_options.said(folder)}")
 
 
 def _quoted(change: str) -> str:

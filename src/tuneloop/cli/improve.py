@@ -45,10 +45,10 @@ def command(
         recipe, dataset = life.of_run(run, Path(), changes + made), store.get(Dataset, run.parents["dataset"])
     with working() as progress:
         done = life.improve(recipe, store, progress, dataset=dataset)
-    told(done, what=what, store=folder, as_json=as_json)
+    told(done, what=what, changes=changes, store=folder, as_json=as_json)
 
 
-def told(done: Improved, *, what: str, store: Path, as_json: bool) -> None:
+def told(done: Improved, *, what: str, changes: tuple[str, ...], store: Path, as_json: bool) -> None:
     """Print what was tried, what came of it, and how to have it again."""
     if as_json:
         from tuneloop.improving.journal import plain
@@ -76,5 +76,5 @@ def told(done: Improved, *, what: str, store: Path, as_json: bool) -> None:
     click.echo(f"journal  {done.journal / 'journal.md'}")
     if not Path(what).is_file():
         return
-    sets = "".join(f" --set '{path}={value}'" for path, value in story.leading.changes.items())
-    _told.then(f"tuneloop evaluate {what}{sets}{_options.said(store)}")
+    best = tuple(f"{path}={value}" for path, value in story.leading.changes.items())
+    _told.then(f"tuneloop evaluate {what}{_options.again((*changes, *best), store)}")

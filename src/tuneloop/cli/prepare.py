@@ -40,6 +40,5 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, refresh: bool,
     if not as_json:
         if dataset.id in known:
             click.echo("found again: nothing to do")
-        _told.then(
-            f"tuneloop estimate {recipe}{_options.said(folder)}", f"tuneloop run {recipe}{_options.said(folder)}"
-        )
+        rest = f"{recipe}{_options.again(changes, folder)}"
+        _told.then(f"tuneloop estimate {rest}", f"tuneloop run {rest}")

@@ -35,7 +35,9 @@ def command(recipe: Path, changes: tuple[str, ...], folder: Path, devices: int |
     if as_json:
         return
     if "labels" in done.model.facts:
-        _told.then(f"tuneloop export {recipe}{_options.said(folder)}   (a classifier is used by its exported folder)")
+        _told.then(
+            f"tuneloop export {recipe}{_options.again(changes, folder)}   (a classifier is used by its exported folder)"
+        )
     elif store.resolve(f"{read.name}/champion") == done.release.id:
         said = _options.said(folder)
         _told.then(f"tuneloop chat {read.name}/champion{said}", f"tuneloop serve {recipe}{said}")

@@ -45,16 +45,20 @@ def command(
     from tuneloop import life
 
     if auto:
-        _auto(read, recipe, folder, continue_from, as_json=as_json)
+        _auto(read, recipe, changes, folder, continue_from, as_json=as_json)
         return
     with working() as progress:
         run, model = life.train(read, _options.open_store(folder, make=True), progress, continue_from=continue_from)
     _told.artifact(model, as_json=as_json, then=lambda _: _told.findings(run))
     if not as_json:
-        _told.then(f"tuneloop evaluate {recipe}{_options.said(folder)}")
+        wrong = next((found.change for found in run.findings() if found.severity == "error" and found.change), "")
+        again = (*changes, wrong) if wrong else changes
+        _told.then(f"tuneloop {'train' if wrong else 'evaluate'} {recipe}{_options.again(again, folder)}")
 
 
-def _auto(read: Recipe, recipe: Path, folder: Path, continue_from: str | None, *, as_json: bool) -> None:
+def _auto(
+    read: Recipe, recipe: Path, changes: tuple[str, ...], folder: Path, continue_from: str | None, *, as_json: bool
+) -> None:
     from tuneloop import life
     from tuneloop.cli import improve
 
@@ -62,4 +66,4 @@ def _auto(read: Recipe, recipe: Path, folder: Path, continue_from: str | None, *
         raise click.UsageError("--continue-from goes on with one run, --auto makes several: give one of them")
     with working() as progress:
         done = life.improve(read, _options.open_store(folder, make=True), progress)
-    improve.told(done, what=str(recipe), store=folder, as_json=as_json)
+    improve.told(done, what=str(recipe), changes=changes, store=folder, as_json=as_json)

@@ -43,6 +43,11 @@ def command(
     finished trial is trained again; with more trials, a search that was done goes on too. The best trial's model
     becomes the recipe's own.
     """
+    if target is not None and target.resolve() == recipe.resolve():
+        from tuneloop.errors import RecipeError
+
+        fix = f"name another file, such as {recipe.with_name(f'{recipe.stem}-best.yaml')}"
+        raise RecipeError("the search would write over its own recipe", where=f"--save {target}", fix=fix)
     asked = [f"tune.{name}={count}" for name, count in (("trials", trials), ("workers", workers)) if count]
     read = _options.read(recipe, (*changes, *asked))
     from tuneloop import life
@@ -66,9 +71,8 @@ def command(
         done = "   (its training is done)" if beside else ""
         _told.then(f"tuneloop evaluate {target}{said}{done}", f"tuneloop run {target}{said}")
     else:
-        _told.then(
-            f"tuneloop tune {recipe}{said} --save best.yaml   (writes the best recipe; nothing is trained again)"
-        )
+        again = f"tuneloop tune {recipe}{_options.again((*changes, *asked), folder)} --save best.yaml"
+        _told.then(f"{again}   (writes the best recipe; nothing is trained again)")
 
 
 def _trials(summary: dict[str, Any]) -> None:

@@ -26,8 +26,8 @@ def command(name: str | None, once: bool, every: float, folder: Path) -> None:
     """Show a run's curves, figures, findings and the time left.
 
     Sample answers too, and what else is going on in the store.
-    NAME is a run (recipe, ref or id, such as faq), or a folder of runs or of one run, on a mounted disk of another
-    machine too; by default the run in progress, or else the latest one.
+    NAME is a run (recipe or its file, ref or id, such as faq), or a folder of runs or of one run, on a mounted disk of
+    another machine too; by default the run in progress, or else the latest one.
     """
     from tuneloop.cli._watched import find
     from tuneloop.errors import StoreError
@@ -36,7 +36,7 @@ def command(name: str | None, once: bool, every: float, folder: Path) -> None:
     if watched is None and once:
         raise StoreError("no run has begun here", where=name or str(folder), fix="start one: tuneloop train RECIPE")
     if watched is None:
-        click.echo(f"waiting for a run to begin in {folder} (Ctrl-C leaves)", err=True)
+        click.echo(f"waiting for {f'a run {name}' if name else 'a run'} to begin in {folder} (Ctrl-C leaves)", err=True)
     while watched is None:
         time.sleep(every)
         watched = find(folder, name)

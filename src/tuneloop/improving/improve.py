@@ -106,14 +106,22 @@ def _named(
     return Attempt(**vars(outcome), number=number, move=move, why=why, changed=changed, changes=changes)
 
 
+def _verdict(found: Difference | None) -> str:
+    """How an attempt did beside the one that led, in words and figures; the figure behind ± is two standard errors."""
+    if found is None:
+        return "failed"
+    clear = found.clearly_better or found.clearly_worse
+    side = "better" if found.mean < 0 else "not better"
+    return f"{side}{'' if clear else ', maybe by chance'}, {found.told()}"
+
+
 def _told(story: Story, made: Attempt, progress: Progress) -> Story:
     """The story with one more attempt, which leads if its held-out loss is lower."""
     if not story.attempts:
         return story.after(made, leads=True)
     found = against(made, story.leading)
     leads = found is not None and found.mean < 0
-    told = made.failed or (found.told() if found else "")
-    progress.note(f"attempt {made.number}: {'better' if leads else 'not better'}, {told}")
+    progress.note(f"attempt {made.number}: {made.failed or _verdict(found)}")
     return story.after(replace(made, against=story.best, difference=found), leads=leads)
 
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuneloop.errors import MissingPackage, RecipeError, StoreError, TuneloopError
+from tuneloop.errors import DataError, MissingPackage, RecipeError, StoreError, TuneloopError
 from tuneloop.life.making import SILENT, load, prepare, trained
 from tuneloop.monitoring.history import History
 from tuneloop.monitoring.progress import Progress
@@ -59,10 +59,10 @@ def tune(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Study:
     from tuneloop.tuning.tune import tune as stage
 
     section = recipe.tune
+    section.check_space()
     fixed = not any(path == "seed" or path.startswith("data.") for path in section.space)
     dataset = prepare(recipe, store, progress)
-    if section.metric.startswith("validation/") or "/" not in section.metric:
-        dataset.need("validation")
+    _need_held_out(section.metric, dataset)
     context = {
         "recipe": {name: value for name, value in recipe.spelled().items() if name != "tune"},
         "folder": str(recipe.folder.absolute()),
@@ -88,6 +88,16 @@ def tune(recipe: Recipe, store: Store, progress: Progress = SILENT) -> Study:
         if role in study.parents:
             roles.give(role, store.get(kind, study.parents[role]), why="tune")
     return study
+
+
+def _need_held_out(metric: str, dataset: Dataset) -> None:
+    """Make sure that there are rows to compare trials by, if the metric is measured on some."""
+    if (metric.startswith("validation/") or "/" not in metric) and "validation" not in dataset.splits:
+        raise DataError(
+            "there are no held-out rows to compare trials by",
+            where=dataset.id,
+            fix="set data.split.validation above 0 (more rows may be needed)",
+        )
 
 
 def tuned(recipe: Recipe, study: Study) -> Recipe:

@@ -222,6 +222,11 @@ def _describe(job: Job, learner: loop.Learner, folder: Path, progress: Progress)
     drops = [{"split": split, **msgspec.to_builtins(drop)} for split, rows in splits.items() for drop in rows.dropped]
     seal.replace(folder / "dropped.jsonl", b"".join(map(jsonl.line, drops)))
     _tell_dropped(accounts, progress)
+    if not len(learner.validation):
+        progress.note(
+            "no rows are held out: nothing is measured on rows that were not learned, nothing stops it early, and the "
+            "last weights are kept; data.split.validation=0.1 holds some out"
+        )
 
 
 def _learn(learner: loop.Learner, loaded: Loaded, job: Job, folder: Path, progress: Progress) -> tuple[State, str]:

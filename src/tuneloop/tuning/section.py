@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tuneloop.errors import RecipeError
 from tuneloop.parts import OneOf, Section, find
 from tuneloop.tuning.runners import Runner
 from tuneloop.tuning.searches import Search
@@ -44,6 +45,16 @@ class TuneSection(Section):
                 f"{self.search.name} compares trials on their way, and {self.metric!r} is measured at the end only"
             )
         return self
+
+    def check_space(self) -> None:
+        """Make sure that there is something to vary.
+
+        Raises:
+            RecipeError: The space is empty.
+        """
+        if not self.space:
+            fix = "name paths with their values, for example `train.optimizer.adamw.learning_rate: {log: [1e-5, 1e-3]}`"
+            raise RecipeError("there is nothing to vary: tune.space is empty", where="tune.space", fix=fix)
 
     @property
     def sign(self) -> int:

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from tuneloop import errors
-from tuneloop.errors import RecipeError, TrainingError, TuneloopError
+from tuneloop.errors import TrainingError, TuneloopError
 from tuneloop.monitoring.progress import Progress
 from tuneloop.rows import jsonl
 from tuneloop.store import Model, Store, Study
@@ -89,12 +89,7 @@ def tune(task: Task) -> Study:
         MissingPackage: The search or the runner needs a package that is not installed.
         StoreError: The disk is full, or the same search is going on in another process.
     """
-    if not task.section.space:
-        raise RecipeError(
-            "there is nothing to vary: tune.space is empty",
-            where="tune.space",
-            fix="name paths with their values, for example `train.optimizer.adamw.learning_rate: {log: [1e-5, 1e-3]}`",
-        )
+    task.section.check_space()
     with task.store.work(task.key) as folder:
         before = task.store.find(Study, task.key)
         if before is not None and not (folder / JOURNAL).exists():

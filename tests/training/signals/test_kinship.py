@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tuneloop.training.encoded import Encoded
-from tuneloop.training.signals.kinship import of_answers, of_labels
+from tuneloop.training.signals.kinship import near_seen, of_answers, of_labels
 
 Rows = list[tuple[str, str]]
 
@@ -81,6 +81,18 @@ def test_rows_that_come_again_with_another_opening_are_repeated(answers: Rows) -
     again = [(opening + question, answer) for question, answer in answers[::4] for opening in ("", "Please: ", "- ")]
     assert of_answers(encoded(answers))["near_repeated"] < 0.02
     assert of_answers(encoded(again))["near_repeated"] > 0.5
+
+
+def test_held_out_rows_that_are_training_rows_with_another_opening_are_seen(answers: Rows) -> None:
+    train, other = encoded(answers[::2]), encoded(answers[1::2])
+    again = encoded([(f"Please answer. {question}", answer) for question, answer in answers[::2][:30]])
+    assert near_seen(train, again) > 0.9
+    assert near_seen(train, other) < 0.02
+
+
+def test_labels_as_answers_are_no_strangers(labelled: Rows) -> None:
+    found = of_answers(encoded([(f"Which topic? {text}\n", name) for text, name in labelled]))
+    assert "strangers" not in found
 
 
 def test_too_few_answers_and_one_question_for_all_say_nothing(answers: Rows) -> None:

@@ -20,6 +20,7 @@ class Capacity(Check):
 
     A run that could hold more shows it: its training loss goes on falling, and away from the held-out loss. Where the
     sizes are known, the rows must also hold more than the adapter can: two bits a weight, against one a learned token.
+    Where they hold many times more and little was gained, a short run need not have settled.
 
     Source:
         Allen-Zhu and Li, Physics of Language Models: Part 3.3, Knowledge Capacity Scaling Laws, 2024 (two bits a
@@ -33,6 +34,10 @@ class Capacity(Check):
     """Share by which the held-out loss may lie above the training loss."""
     settled: float = Field(0.2, gt=0, lt=1)
     """Share of the whole fall that the second half of the run may bring."""
+    times: float = Field(4.0, gt=1)
+    """Times as much as the adapter can hold that the rows must say to suspect it before the losses have settled."""
+    little: float = Field(0.15, gt=0, lt=1)
+    """Share of the first held-out loss below which the gain must be, to do so."""
     loss: float = Field(0.5, ge=0)
     """Training loss below which there is little left to learn, in nats per token."""
     steps: int = Field(20, ge=4)
@@ -49,7 +54,9 @@ class Capacity(Check):
         last, (first_step, first), (last_step, end) = levels[1], held_out[0], held_out[-1]
         half = min(value for step, value in held_out if step <= max(last_step / 2, held_out[1][0]))
         apart = end - last.value > self.gap * end + 2 * last.error
-        if last.value < self.loss or apart or half - end > self.settled * (first - end) or self._roomy(history):
+        settled = half - end <= self.settled * (first - end)
+        starved = first - end < self.little * first and self._holds(history) * self.times < 1
+        if last.value < self.loss or apart or not (settled or starved) or self._holds(history) > 1:
             return None
         change = f"train.adapter={json.dumps({'lora': self._larger(adapter, rank)})}"
         return Finding(
@@ -57,17 +64,17 @@ class Capacity(Check):
             "warning",
             first_step,
             last_step,
-            f"with rank {rank} the training loss settled at {last.value:.3f} and the held-out loss at {end:.3f}: "
+            f"with rank {rank} the training loss came to {last.value:.3f} and the held-out loss at {end:.3f}: "
             f"the second half of the run brought {max(0.0, half - end):.3f} of {first - end:.3f} nats",
             "give the adapter a higher rank, in all layers",
             change,
             figures={"rank": float(rank), "train": last.value, "held_out": end},
         )
 
-    def _roomy(self, history: History) -> bool:
-        """Whether the adapter could hold all that the rows say; False where the sizes are not known."""
+    def _holds(self, history: History) -> float:
+        """Share of what the rows say that the adapter can hold; 1 where the sizes are not known."""
         weights, tokens = history.fact("model/trained"), history.fact("data/train/learned_tokens")
-        return weights is not None and tokens is not None and 2 * weights > tokens
+        return 2 * weights / tokens if weights is not None and tokens else 1.0
 
     def _larger(self, adapter: Mapping[str, Any], rank: int) -> dict[str, Any]:
         """The adapter's options with a higher rank, the same scale, and every linear layer."""

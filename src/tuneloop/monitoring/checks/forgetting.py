@@ -12,6 +12,9 @@ from tuneloop.monitoring.checks import Check, _advice
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
 
+WORDED = ("sft", "distillation", "pretrain")
+"""Tasks whose loss is in nats per token, as that of general texts is; of others little may be left to gain."""
+
 
 @final
 class Forgetting(Check):
@@ -47,8 +50,14 @@ class Forgetting(Check):
         gained = held_out[0] - min(held_out) if held_out else 0.0
         lost = now - before
         words = history.fact("model/vocabulary")
-        little = words is not None and 1 < words < math.inf and math.log(words) - now < self.left * (math.log(words) - before)
-        serious = lost >= max(self.rise, (self.price / 2 if little else self.price) * gained)
+        little = (
+            words is not None
+            and 1 < words < math.inf
+            and math.log(words) - now < self.left * (math.log(words) - before)
+        )
+        worded = history.part("task", "sft") in WORDED
+        price = (self.price / 2 if little else self.price) * (gained if worded else max(gained, self.rise))
+        serious = lost >= max(self.rise, price)
         gain = f", while held-out rows gained {gained:.3f}" if held_out else ""
         return Finding(
             "forgetting",

@@ -47,7 +47,7 @@ class LabelNoise(Check):
     )
 
     strangers: float = Field(0.1, gt=0, lt=1)
-    """Share of answers that belong to another question, from which on it is a warning."""
+    """Share of answers that belong to another question, from which on it is a warning, two standard errors aside."""
     kinship: float = Field(0.05, gt=0, lt=1)
     """What answers share with their own questions beyond chance, below which they belong to none."""
     clear: float = Field(0.1, gt=0, lt=1)
@@ -84,7 +84,8 @@ class LabelNoise(Check):
         if kinship is None or error is None:
             return None
         strangers = history.fact("data/train/strangers") or 0.0
-        if strangers >= self.strangers:
+        unsure = history.fact("data/train/strangers/error") or 0.0
+        if strangers - 2 * unsure >= self.strangers:
             figures = {"strangers": strangers, "kinship": kinship}
             told = f"about {strangers:.0%} of the training answers fit the question of another row, and not their own"
             return _Seen(told, figures, single=True)

@@ -56,9 +56,10 @@ class Leak(Check):
 
     def look(self, history: History) -> Finding | None:
         """Read the share of rows seen before, or look at how both losses go from epoch to epoch."""
-        seen = history.fact("data/validation/seen")
-        if seen is None:
+        equal, near = history.fact("data/validation/seen"), history.fact("data/validation/near_seen") or 0.0
+        if equal is None:
             return self._behaves(history)
+        seen = max(equal, near)
         if seen <= 0:
             return None
         rows = history.fact("data/validation/examples")
@@ -69,7 +70,8 @@ class Leak(Check):
             "error" if seen >= self.most else "warning" if seen >= self.share else "note",
             0,
             history.last.step if history.last else 0,
-            f"{counted} held-out examples ({seen:.0%}) are equal to a training example",
+            f"{counted} held-out examples ({seen:.0%}) are equal to a training example"
+            + (", or have its answer behind all but the same question" if near > equal else ""),
             "hold out rows that are not learned from: let data.split draw them, near duplicates on one side",
             change="data.split.near=0.8" if apart else "",
             figures={"seen": seen},
@@ -119,6 +121,7 @@ def _turns(history: History) -> list[_Turn]:
         part = min(2, max(0, int(3 * (epoch - whole - 1e-9))))
         thirds.setdefault(whole, [[], [], []])[part].append(value)
     levels = {number: [statistics.fmean(part) for part in parts] for number, parts in thirds.items() if all(parts)}
+    chance = trend.scatter([value for _, _, value in logged])
     turns = []
     for number, following in pairwise(sorted(levels)):
         steps = [step for epoch, step, _ in logged if epoch <= number + 1 + 1e-9]
@@ -127,13 +130,14 @@ def _turns(history: History) -> list[_Turn]:
             continue
         here, there = levels[number], levels[following]
         fall = ((here[0] - here[2]) + (there[0] - there[2])) / 4
-        noise = math.hypot(_error(thirds[number][2]), _error(thirds[following][0]))
+        noise = math.hypot(_error(thirds[number][2], chance), _error(thirds[following][0], chance))
         turns.append(_Turn(steps[-1], here[2], here[2] - there[0] - fall, noise, held_out))
     return turns
 
 
-def _error(values: list[float]) -> float:
-    return statistics.stdev(values) / math.sqrt(len(values))
+def _error(values: list[float], chance: float) -> float:
+    """Standard error of a mean; a few values may lie close together by chance, so the whole curve's scatter counts."""
+    return max(statistics.stdev(values), chance) / math.sqrt(len(values))
 
 
 def _measured(history: History, at: dict[int, float], epoch: int) -> float | None:

@@ -18,10 +18,10 @@ from tuneloop.rows import Finding
 class Noisy(Check):
     """Tiny batches at a rate that never falls: both losses hover at the same height, above what could be reached.
 
-    Small batches alone are no fault, a falling rate averages their noise out. The fault shows in rows that were gone
-    through several times and are still no better known than rows that were never seen, while hardly anything is
-    gained any more. It is a warning where the sizes of the steps say so, too: most of the gradient is noise, and a walk
-    of such steps at random would carry the weights far within half the run. Else it is a note.
+    Small batches alone are no fault, a falling rate averages their noise out. The fault shows in held-out rows of which
+    hardly anything is gained any more. It is a warning where the sizes of the steps say why: most of the gradient is
+    noise, and a walk of such steps at random would carry the weights far within half the run. Where sizes are not
+    known, rows that were gone through and are no better known than rows that were never seen are worth a note.
 
     Source:
         McCandlish et al., An Empirical Model of Large-Batch Training, 2018, section 2.2.
@@ -32,7 +32,7 @@ class Noisy(Check):
     """Rows of the largest step that is suspected."""
     share: float = Field(0.8, gt=0, lt=1)
     """Share of the gradient's square that must be noise, where it is known."""
-    walk: float = Field(50.0, gt=0)
+    walk: float = Field(25.0, gt=0)
     """Way of a random walk over half the run, in good strides, from which on noise moves the weights too far."""
     rate: float = Field(0.5, gt=0, le=1)
     """Share of the highest rate that the last one must have."""
@@ -57,9 +57,11 @@ class Noisy(Check):
         (first_step, first), (last_step, end) = held_out[0], held_out[-1]
         half = min(value for step, value in held_out if step <= max(last_step / 2, held_out[1][0]))
         apart = end - late.value > self.gap * end + 2 * late.error
-        if apart or first <= end or half - end > self.settled * (first - end) or (noise or 1.0) < self.share:
+        certain = noise is not None and walk is not None and noise >= self.share and walk > self.walk
+        if not certain and (apart or (noise or 1.0) < self.share):
             return None
-        certain = noise is not None and walk is not None and walk > self.walk
+        if first <= end or half - end > self.settled * (first - end):
+            return None
         change = f"train.batch.size={max(16, 4 * size)}"
         known = f", {noise:.0%} of the gradient is noise" if noise is not None else ""
         return Finding(

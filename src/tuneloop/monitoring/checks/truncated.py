@@ -11,6 +11,9 @@ from tuneloop.monitoring.checks import Check
 from tuneloop.monitoring.history import History
 from tuneloop.rows import Finding
 
+WRITING = ("sft", "distillation", "preference")
+"""Tasks whose answers end."""
+
 
 @final
 class Truncated(Check):
@@ -26,7 +29,8 @@ class Truncated(Check):
     def look(self, history: History) -> Finding | None:
         """Read the share of unfinished answers, then the share of shortened examples."""
         unfinished = history.fact("data/train/unfinished") or 0.0
-        if unfinished >= self.unfinished:
+        answers = history.part("task", "sft") in WRITING  # passages to pretrain on may end anywhere
+        if answers and unfinished >= self.unfinished:
             return self._told(
                 history,
                 "warning",
@@ -43,10 +47,9 @@ class Truncated(Check):
         """Tell of shortened rows, with the length that has room for more where the model can read it."""
         length, context = history.option("train.max_length"), history.fact("model/context")
         longer = int(min(2 * length, context)) if length and context and math.isfinite(context) else 0
-        answers = history.part("task", "") in ("sft", "distillation", "preference")
         return self._told(
             history,
-            "warning" if answers and cut >= self.cut else "note",
+            "warning" if history.part("task", "") in WRITING else "note",
             f"{cut:.0%} of the training examples were shortened to fit max_length {length}",
             "give them room" if length and longer > length else "leave them out, or take a model with a longer context",
             change=f"train.max_length={longer}" if length and longer > length else "",

@@ -15,7 +15,7 @@ from tuneloop.models.quantized import weights
 from tuneloop.rows import Record
 from tuneloop.training.encoded import Encoded
 from tuneloop.training.signals.answers import marked, stopped_short
-from tuneloop.training.signals.kinship import kinship
+from tuneloop.training.signals.kinship import kinship, near_seen
 from tuneloop.training.signals.own_template import compared
 from tuneloop.training.signals.terms import labels
 
@@ -48,6 +48,8 @@ def facts(learner: Learner, loaded: Loaded, dataset: Dataset) -> dict[str, float
         told |= _of_texts(dataset, split, rows)
         if split == "validation":
             told["seen"] = sum(each in seen for each in prints) / len(prints)
+            if learner.task.term == "token" and not learner.task.choices:
+                told["near_seen"] = near_seen(learner.train, rows)
         seen.update(prints)
         if split == "train":
             told |= kinship(rows, learner.task)

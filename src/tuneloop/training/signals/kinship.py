@@ -46,7 +46,8 @@ def of_answers(rows: Encoded) -> dict[str, float]:
 
     Returns:
         ``kinship``: the mean over rows of (shared with the own question - shared with another one), and its ``error``;
-        ``strangers``: about which share of answers belongs to the question of another row and not to its own;
+        ``strangers``: about which share of answers belongs to the question of another row and not to its own, and its
+        ``error``; not where few different answers stand behind many questions, as with labels: each fits many rows;
         ``near_repeated``: the share of examples with the answer of an earlier one behind all but the same question.
         Nothing where there are too few rows.
     """
@@ -66,8 +67,25 @@ def of_answers(rows: Encoded) -> dict[str, float]:
     return near | {
         "kinship": float(more.mean()),
         "kinship/error": float(more.std(ddof=1) / math.sqrt(len(more))),
-        **_strangers(pairs, weight, own, other),
+        **(_strangers(pairs, weight, own, other) if len({answer for _, answer in pairs}) > len(pairs) / 2 else {}),
     }
+
+
+def near_seen(train: Encoded, held_out: Encoded) -> float:
+    """The share of held-out examples with the answer of a training example behind all but the same question.
+
+    Args:
+        train: What is learned from.
+        held_out: What is measured on.
+    """
+    learned, asked = _pairs(train), _pairs(held_out)
+    known = Counter(gram for question, answer in learned + asked for gram in question | answer)
+    weight = {gram: math.log((len(learned) + len(asked)) / count) for gram, count in known.items()}
+    behind: dict[frozenset[Any], list[frozenset[Any]]] = {}
+    for question, answer in learned:
+        behind.setdefault(answer, []).append(question)
+    met = [_alike(question, behind.get(answer, []), weight) for question, answer in asked]
+    return sum(met) / len(met) if met else 0.0
 
 
 def _strangers(pairs: list[Pair], weight: dict[Any, float], own: np.ndarray, other: np.ndarray) -> dict[str, float]:
@@ -80,8 +98,13 @@ def _strangers(pairs: list[Pair], weight: dict[Any, float], own: np.ndarray, oth
     strangers = np.flatnonzero(own <= limit)
     asked = strangers[np.linspace(0, len(strangers) - 1, min(len(strangers), ASKED)).astype(int)].tolist()
     exchanged = [any(_shared(pairs[row][1], question, weight) >= like_kin for question, _ in pairs) for row in asked]
-    found = sum(exchanged) / max(1, len(exchanged))
-    return {"strangers": min(1.0, 2 * found) * len(strangers) / len(own)}  # half of the kin share less than the median
+    found, count = sum(exchanged) / max(1, len(exchanged)), max(1, len(exchanged))
+    share = len(strangers) / len(own)
+    error = 2 * share * math.sqrt(max(found * (1 - found), 1 / count) / count)
+    return {
+        "strangers": min(1.0, 2 * found) * share,
+        "strangers/error": error,
+    }  # half of kin share less than the median
 
 
 def _repeated(pairs: list[Pair], weight: dict[Any, float]) -> float:
@@ -90,10 +113,15 @@ def _repeated(pairs: list[Pair], weight: dict[Any, float]) -> float:
     again = 0
     for question, answer in pairs:
         known = before.setdefault(answer, [])
-        held = (max(_shared(question, one, weight), _shared(one, question, weight)) for one in known[-ASKED:])
-        again += any(share > ALIKE for share in held)
+        again += _alike(question, known, weight)
         known.append(question)
     return again / len(pairs)
+
+
+def _alike(question: frozenset[Any], others: list[frozenset[Any]], weight: dict[Any, float]) -> bool:
+    """Whether a question holds one of the others, or is held by it, all but a little."""
+    held = (max(_shared(question, one, weight), _shared(one, question, weight)) for one in others[-ASKED:])
+    return any(share > ALIKE for share in held)
 
 
 def _pairs(rows: Encoded) -> list[Pair]:
