@@ -135,6 +135,21 @@ def way(history: History) -> float | None:
     return steps[-1][0] * statistics.fmean(ratios) if ratios and steps else None
 
 
+def never_gained(history: History, errors: float, *, least: int = 3) -> bool:
+    """Whether the held-out loss lay above that before training at every evaluation, each time by more than chance.
+
+    Args:
+        history: The run.
+        errors: Standard errors of each difference that make it sure.
+        least: Evaluations after the first that must be there.
+    """
+    held_out = curve(history, "validation/loss")
+    if len(held_out) <= least or held_out[0][0] != 0:
+        return False
+    changes = [held_out_change(history, 0, step) for step, _ in held_out[1:]]
+    return all(change is not None and change.z >= errors for change in changes)
+
+
 def held_out_change(history: History, first: int, last: int) -> Estimate | None:
     """By how much the held-out loss changed from one evaluation to a later one, in nats per learned term.
 

@@ -34,6 +34,8 @@ class Noisy(Check):
     """Share of the gradient's square that must be noise, where it is known."""
     walk: float = Field(25.0, gt=0)
     """Way of a random walk over half the run, in good strides, from which on noise moves the weights too far."""
+    errors: float = Field(2.0, gt=0)
+    """Standard errors by which every evaluation must lie above that before training, where the walk is shorter."""
     rate: float = Field(0.5, gt=0, le=1)
     """Share of the highest rate that the last one must have."""
     gap: float = Field(0.05, gt=0)
@@ -57,10 +59,11 @@ class Noisy(Check):
         (first_step, first), (last_step, end) = held_out[0], held_out[-1]
         half = min(value for step, value in held_out if step <= max(last_step / 2, held_out[1][0]))
         apart = end - late.value > self.gap * end + 2 * late.error
-        certain = noise is not None and walk is not None and noise >= self.share and walk > self.walk
+        far = walk is not None and (walk > self.walk or trend.never_gained(history, self.errors))
+        certain = noise is not None and noise >= self.share and far
         if not certain and (apart or (noise or 1.0) < self.share):
             return None
-        if first <= end or half - end > self.settled * (first - end):
+        if (first <= end and not certain) or (first > end and half - end > self.settled * (first - end)):
             return None
         change = f"train.batch.size={max(16, 4 * size)}"
         known = f", {noise:.0%} of the gradient is noise" if noise is not None else ""
