@@ -182,7 +182,11 @@ def test_an_end_token_that_is_not_expected_anywhere_is_told() -> None:
         look("never_stops", history(validation__end_probability=[0.001] * 4, validation__loss__end=ends, **series))
         is None
     )
-    assert told("never_stops", history(validation__end_probability=[0.001] * 4, **series)).severity == "warning"
+    found = told("never_stops", history(validation__end_probability=[0.001] * 4, **series))
+    assert (found.severity, found.advice.split(",")[0]) == ("note", "train longer")  # the rows have their ends
+    unknown = history(validation__end_probability=[0.001] * 4, **series)
+    del unknown._series["data/train/ended"]
+    assert told("never_stops", unknown).severity == "warning"
     assert look("never_stops", history(validation__end_probability=[0.001, 0.01, 0.1, 0.3], **series)) is None
 
 

@@ -60,12 +60,15 @@ class NeverStops(Check):
             return None
         if not _fell(history.values("validation/loss")) or _fell(history.values("validation/loss/end")):
             return None
+        learned = history.fact("data/train/ended") is not None  # then the rows have ends, and only time is missing
         return self._told(
             history,
-            "warning",
+            "note" if learned else "warning",
             f"no sample answer was ended by the model; the end token has a probability of {now:.2%} where answers end, "
             f"and of {early:.2%} inside them",
-            "look at how the rows end: the end token must stand behind every answer, and nowhere else",
+            "train longer, or with a higher rate: the rows have their end tokens, the model has not learned them yet"
+            if learned
+            else "look at how the rows end: the end token must stand behind every answer, and nowhere else",
             figures={"end_probability": now, "end_early": early, "stopped": stopped},
         )
 
