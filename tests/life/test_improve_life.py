@@ -98,5 +98,5 @@ def test_the_command_tells_every_attempt_and_train_auto_is_the_same(
     assert [each["move"] for each in told["attempts"]] == ["as written", "rate"]
     assert cli.execute(["train", "sums.yaml", "--auto", "--set", "improve.runs=2"]) == 0
     said = capsys.readouterr().out
-    assert "the budget of 2 trainings is spent" in " ".join(said.split()) and f"--set '{RATE}=0.0001'" in said
+    assert "the budget of 2 trainings is spent" in " ".join(said.split()) and f"--set {RATE}=0.0001" in said
     assert cli.execute(["train", "sums.yaml", "--auto", "--continue-from", "latest"]) == 2

@@ -29,7 +29,7 @@ class Exploding(Check):
     """Norm above which a gradient may be too large."""
     growth: float = Field(5.0, gt=1)
     """Times the calmest stretch's norm that the last norms must reach."""
-    apart: float = Field(12.0, gt=1)
+    apart: float = Field(6.0, gt=1)
     """Times by which the layers up to one and the layers behind it must lie apart."""
     steps: int = Field(10, ge=1)
     """Logged steps in a row that must lie above the limit, up to the last; layers are compared over the first ones."""
