@@ -75,7 +75,7 @@ class NeverStops(Check):
     def _told(
         self,
         history: History,
-        severity: Literal["warning", "error"],
+        severity: Literal["note", "warning", "error"],
         evidence: str,
         advice: str,
         *,
