@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,33 @@ def test_half_of_the_rows_are_tried_where_nothing_helps(recipe: tuneloop.Recipe,
         len(list(each.records("train"))) for each in (store.get(Dataset, made.id) for made in store.artifacts(Dataset))
     )
     assert sizes[0] == sizes[1] // 2
+
+
+def test_a_recipe_whose_steps_throw_the_model_off_is_mended_from_its_own_rate(
+    recipe: tuneloop.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    from tuneloop.life import improving
+    from tuneloop.monitoring.row_losses import FIELDS
+    from tuneloop.training.signals.failure import NotFinite
+
+    def throws(changed: tuneloop.Recipe, *given: Any, **more: Any) -> Any:
+        if changed.train.learning_rate > 1e-2:
+            told = {"where": "rows", "fix": "lower it", "split": "train", "figures": {"train/loss": float("nan")}}
+            raise NotFinite("the loss is nan", step=throws.step, rows=np.zeros(0, FIELDS), **told)  # type: ignore[attr-defined]
+        return train(changed, *given, **more)
+
+    train, throws.step = improving.trained, 3  # type: ignore[attr-defined]
+    monkeypatch.setattr(improving, "trained", throws)
+    wild = tuneloop.load(recipe.spelled(), [f"{RATE}=0.1", "improve.moves=[rate]"])
+    done = tuneloop.improve(wild, Store(tmp_path / "store"))
+    first, second, third = done.ending.story.attempts
+    assert first.failed == "the loss is nan" and second.changes == {RATE: "0.01"} and not second.failed
+    assert (second.rate, third.rate) == (0.01, 0.0033)  # not up again, where it is known to fail
+    throws.step = 0  # type: ignore[attr-defined]
+    with pytest.raises(NotFinite):  # before the first step no rate is to blame
+        tuneloop.improve(wild, Store(tmp_path / "other"))
 
 
 def test_without_held_out_rows_there_is_nothing_to_judge_by(recipe: tuneloop.Recipe, tmp_path: Path) -> None:

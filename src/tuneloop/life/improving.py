@@ -83,7 +83,11 @@ def improve(recipe: Recipe, store: Store, progress: Progress = SILENT, *, datase
     )
     best = ending.story.leading
     if not best.run:
-        raise TrainingError(f"no attempt succeeded; the best failed: {best.failed}", where=str(folder), fix=ending.told)
+        raise TrainingError(
+            f"none of {len(ending.story.attempts)} attempts could be trained; the first failed: {best.failed}",
+            where=str(folder / "journal.md"),
+            fix="mend what it names; tuneloop diagnose tells more of a run that broke off",
+        )
     run, model = store.get(Run, best.run), store.get(Model, best.model)
     for role, made in (("dataset", store.get(Dataset, run.parents["dataset"])), ("run", run), ("model", model)):
         Roles(store, recipe.name).give(role, made, why=f"improve: attempt {best.number}")
@@ -105,16 +109,22 @@ def _changed(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
 def _attempt(
     recipe: Recipe, store: Store, progress: Progress, dataset: Dataset | None, changes: Mapping[str, str]
 ) -> Outcome:
-    """Train with changes; what cannot be trained is an outcome too."""
-    from tuneloop.improving.story import Outcome
+    """Train with changes; what cannot be trained is an outcome too.
 
-    began = time.monotonic()
+    The recipe as it is written must be one that can be trained; that its steps throw the model off is mended, too.
+    """
+    from tuneloop.improving.story import Outcome
+    from tuneloop.training.signals.failure import NotFinite
+
+    began, changed = time.monotonic(), recipe
     try:
-        run, model = trained(_changed(recipe, changes), store, progress, dataset=dataset)
+        changed = _changed(recipe, changes)
+        run, model = trained(changed, store, progress, dataset=dataset)
     except (RecipeError, TrainingError, DataError) as error:
-        if not changes:
+        if not changes and not (isinstance(error, NotFinite) and error.step):
             raise
-        return Outcome(History(recipe=recipe.spelled()), failed=str(error), seconds=time.monotonic() - began)
+        failed = "; ".join(problem.what for problem in error.problems)
+        return Outcome(History(recipe=changed.spelled()), failed=failed, seconds=time.monotonic() - began)
     return Outcome(
         History.of_run(run.folder),
         findings=list(run.findings()),
